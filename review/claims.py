@@ -1,0 +1,180 @@
+"""Holding a record for a while, so that no two people work on the same one."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from review import access
+from review.models import Claim, Draft, Record, Skip
+from review.refused import Refused
+
+if TYPE_CHECKING:
+    from review.models import User
+
+_ATTEMPTS = 20
+_EXCLUSIVE = "purpose IN ('review', 'settle')"
+_FREE = f"""
+    r.takedown_id IS NULL AND r.retraction_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM review_claim c WHERE c.record_id = r.id AND c.{_EXCLUSIVE}
+                    AND c.lease_until > clock_timestamp())
+    AND NOT EXISTS (SELECT 1 FROM review_decision d LEFT JOIN review_withdrawal w ON w.decision_id = d.id
+                    WHERE d.record_id = r.id AND d.round = r.round AND d.reviewer_id = %(me)s AND w.id IS NULL)
+    AND (%(skipped)s OR NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s))
+"""
+
+# Each place where a record may wait has a partial index in the order of the queue; a place is looked into only when
+# the places before it gave nothing.
+_PLACES = {
+    Claim.Purpose.REVIEW: {
+        "mine": "r.assignee_id = %(me)s AND r.state IN ('waiting', 'second', 'unanswered')",
+        "second": "r.assignee_id IS NULL AND r.state = 'second'",
+        "waiting": "r.assignee_id IS NULL AND r.state = 'waiting'",
+        "unanswered": "r.assignee_id IS NULL AND r.state = 'unanswered'",
+    },
+    Claim.Purpose.SETTLE: {"disputed": "r.state = 'disputed'"},
+}
+
+
+def _look(condition: str, *, by_source: bool) -> str:
+    first = f"{condition} AND {_FREE} ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
+    if not by_source:
+        return f"SELECT r.id FROM review_record r WHERE {first}"  # noqa: S608  constants of this module
+    # One look into each source's own index: a filter over the common one would walk past all other sources' records.
+    return f"""
+        SELECT q.id FROM unnest(%(sources)s::bigint[]) AS wanted(source) CROSS JOIN LATERAL (
+            SELECT r.id, r.priority FROM review_record r WHERE r.source_id = wanted.source AND {first}
+        ) q ORDER BY q.priority DESC, q.id LIMIT 1
+    """  # noqa: S608  constants of this module
+
+
+def _statement(purpose: Claim.Purpose, *, by_source: bool) -> str:
+    """Return the one statement that finds the next free record and claims it.
+
+    It gives no row when nothing waits, and a row without a token when somebody claimed the record in between.
+    """
+    places = {name: _look(condition, by_source=by_source) for name, condition in _PLACES[purpose].items()}
+    looks = ", ".join(f"{name} AS ({query})" for name, query in places.items())
+    union = " UNION ALL ".join(f"SELECT id FROM {name}" for name in places)
+    return f"""
+        WITH {looks}, pick AS (SELECT id FROM ({union}) places LIMIT 1), taken AS (
+            INSERT INTO review_claim (record_id, reviewer_id, purpose, token, lease_until)
+            SELECT id, %(me)s, %(purpose)s, %(token)s, clock_timestamp() + %(lease)s FROM pick
+            ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE
+                SET reviewer_id = EXCLUDED.reviewer_id, purpose = EXCLUDED.purpose, token = EXCLUDED.token,
+                    lease_until = EXCLUDED.lease_until
+                WHERE review_claim.lease_until <= clock_timestamp()
+            RETURNING id, token, lease_until
+        )
+        SELECT pick.id, taken.id, taken.lease_until FROM pick LEFT JOIN taken ON true
+    """  # noqa: S608  constants of this module
+
+
+def claim_next(
+    *, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW, source: int | None = None, skipped: bool = False
+) -> Claim | None:
+    """Claim the next record for the person, or go on with the one they hold; None when nothing waits for them.
+
+    `source` narrows to one source; `skipped` also takes what the person has put aside.
+    """
+    (access.check_settle if purpose == Claim.Purpose.SETTLE else access.check_review)(by)
+    held = current_claim(by=by, purpose=purpose)
+    if held is not None and source in (None, held.record.source_id):
+        return held
+    sources = _sources(by, source)
+    statement = _statement(purpose, by_source=sources is not None)
+    given = {"me": by.pk, "purpose": purpose, "lease": settings.CLAIM_LEASE, "skipped": skipped, "sources": sources}
+    for _attempt in range(_ATTEMPTS):
+        token = uuid4()
+        with connection.cursor() as cursor:
+            cursor.execute(statement, given | {"token": token})
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        record, pk, lease_until = row
+        if pk is not None:
+            return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
+    return None
+
+
+def _sources(by: "User", source: int | None) -> list[int] | None:
+    """Return the sources to look into, None for every one."""
+    limited_to = list(by.sources.values_list("pk", flat=True))
+    if source is None:
+        return limited_to or None
+    return [source] if not limited_to or source in limited_to else []
+
+
+def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Claim | None:
+    """Return the claim that the person holds and whose lease has not ended."""
+    return (
+        Claim.objects.filter(reviewer=by, purpose=purpose)
+        .extra(where=["lease_until > clock_timestamp()"])
+        .select_related("record")
+        .order_by("-lease_until", "-pk")
+        .first()
+    )
+
+
+@transaction.atomic
+def claim_record(*, by: "User", record: Record) -> Claim:
+    """Claim this very record (to go on after an undo, or from a link); refused while somebody else holds it."""
+    access.check_review(by)
+    access.check_source(by, record.source)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)"
+            f" VALUES (%(record)s, %(me)s, 'review', %(token)s, clock_timestamp() + %(lease)s)"
+            f" ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE SET reviewer_id = EXCLUDED.reviewer_id,"
+            f" purpose = EXCLUDED.purpose, token = EXCLUDED.token, lease_until = EXCLUDED.lease_until"
+            f" WHERE held.lease_until <= clock_timestamp() OR held.reviewer_id = %(me)s RETURNING id",
+            {"record": record.pk, "me": by.pk, "token": uuid4(), "lease": settings.CLAIM_LEASE},
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise Refused(_("Somebody else holds this record."))
+    return Claim.objects.select_related("record").get(pk=row[0])
+
+
+def extend_claim(*, by: "User", token: UUID) -> bool:
+    """Lengthen the lease of a claim that is still the person's; False when it is not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE review_claim SET lease_until = clock_timestamp() + %s WHERE token = %s AND reviewer_id = %s",
+            [settings.CLAIM_LEASE, token, by.pk],
+        )
+        return cursor.rowcount == 1
+
+
+def release_claim(*, by: "User", record: int) -> bool:
+    """Give a record back to the queue; what was typed stays as the person's draft."""
+    deleted, _rows = Claim.objects.filter(reviewer=by, record=record).delete()
+    return bool(deleted)
+
+
+@transaction.atomic
+def skip_record(*, by: "User", record: int, reason: str = "") -> None:
+    """Put a record aside: others may take it, and it comes back to the person when they ask for what they skipped."""
+    access.check_review(by)
+    release_claim(by=by, record=record)
+    Skip.objects.update_or_create(record_id=record, reviewer=by, defaults={"reason": reason})
+
+
+def held_by_another(record: int, by: "User") -> bool:
+    """Tell whether somebody else's claim on the record is running."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT 1 FROM review_claim WHERE record_id = %s AND {_EXCLUSIVE}"  # noqa: S608  constant
+            " AND reviewer_id <> %s AND lease_until > clock_timestamp())",
+            [record, by.pk],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def save_draft(*, by: "User", record: int, seen_revision: int, fields: dict[str, str]) -> None:
+    """Keep what the person has typed so far."""
+    Draft.objects.update_or_create(
+        record_id=record, reviewer=by, defaults={"seen_revision_id": seen_revision, "fields": fields}
+    )

@@ -1,0 +1,50 @@
+"""The nouns of review: one module a noun, all of them here by name."""
+
+from review.models.batch import Batch
+from review.models.claim import Claim, Draft, Skip
+from review.models.decision import Decision, Role, Verdict, Withdrawal
+from review.models.label import Guideline, Label
+from review.models.move import ALLOWED, Cause, Move, Seal
+from review.models.original import Duplicate, Original
+from review.models.record import Record, State
+from review.models.revision import NO_METADATA, Revision
+from review.models.rights import NO_COPYRIGHT_STATED, Licence, Rights
+from review.models.source import AnswerFrom, Category, Method, Source
+from review.models.takedown import Retraction, Takedown, TakedownMatch
+from review.models.user import Scope, Token, User
+
+__all__ = [
+    "ALLOWED",
+    "NO_COPYRIGHT_STATED",
+    "NO_METADATA",
+    "AnswerFrom",
+    "Batch",
+    "Category",
+    "Cause",
+    "Claim",
+    "Decision",
+    "Draft",
+    "Duplicate",
+    "Guideline",
+    "Label",
+    "Licence",
+    "Method",
+    "Move",
+    "Original",
+    "Record",
+    "Retraction",
+    "Revision",
+    "Rights",
+    "Role",
+    "Scope",
+    "Seal",
+    "Skip",
+    "Source",
+    "State",
+    "Takedown",
+    "TakedownMatch",
+    "Token",
+    "User",
+    "Verdict",
+    "Withdrawal",
+]

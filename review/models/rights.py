@@ -1,0 +1,140 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from review.models.triggers import append_only
+
+NO_COPYRIGHT_STATED = "暂无版权及作者信息"
+
+
+class Licence(models.TextChoices):
+    """What may be done with a text: SPDX identifiers, and words where none fits."""
+
+    PUBLIC_DOMAIN = "public-domain", _("public domain")
+    CC0 = "CC0-1.0", "CC0 1.0"
+    CC_BY = "CC-BY-4.0", "CC BY 4.0"
+    CC_BY_SA = "CC-BY-SA-4.0", "CC BY-SA 4.0"
+    CC_BY_3 = "CC-BY-3.0", "CC BY 3.0"
+    CC_BY_SA_3 = "CC-BY-SA-3.0", "CC BY-SA 3.0"
+    ODC_BY = "ODC-By-1.0", "ODC-By 1.0"
+    APACHE = "Apache-2.0", "Apache 2.0"
+    MIT = "MIT", "MIT"
+    CC_BY_NC = "CC-BY-NC-4.0", "CC BY-NC 4.0"
+    CC_BY_NC_SA = "CC-BY-NC-SA-4.0", "CC BY-NC-SA 4.0"
+    PERMISSION_GRANTED = "permission-granted", _("permission granted by the holder")
+    SITE_TERMS = "site-terms", _("site terms that allow research")
+    FAIR_USE = "fair-use", _("fair use claimed")
+    UNKNOWN = "unknown", _("unknown")
+    RESTRICTED = "restricted", _("restricted")
+    OBJECTED = "objected", _("objected to by a reviewer")
+
+    @classmethod
+    def never_leaving(cls) -> set[str]:
+        """Texts under these leave by no path and under no policy."""
+        return {cls.RESTRICTED, cls.OBJECTED}
+
+    @classmethod
+    def open(cls) -> set[str]:
+        """Public domain, and licences that allow redistribution."""
+        return {
+            cls.PUBLIC_DOMAIN,
+            cls.CC0,
+            cls.CC_BY,
+            cls.CC_BY_SA,
+            cls.CC_BY_3,
+            cls.CC_BY_SA_3,
+            cls.ODC_BY,
+            cls.APACHE,
+            cls.MIT,
+        }
+
+    @classmethod
+    def research(cls) -> set[str]:
+        """Those that are open, and those that allow research only."""
+        return cls.open() | {
+            cls.CC_BY_NC,
+            cls.CC_BY_NC_SA,
+            cls.PERMISSION_GRANTED,
+            cls.SITE_TERMS,
+        }
+
+
+class Rights(models.Model):
+    """A decision on the rights of a source, a batch or a record. A later decision is another row."""
+
+    class Scope(models.TextChoices):
+        SOURCE = "source", _("source")
+        BATCH = "batch", _("batch")
+        RECORD = "record", _("record")
+
+    scope = models.CharField(_("scope"), max_length=6, choices=Scope)
+    source = models.ForeignKey(
+        "review.Source",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("source"),
+    )
+    batch = models.ForeignKey(
+        "review.Batch",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("batch"),
+    )
+    record = models.ForeignKey(
+        "review.Record",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="rights_history",
+        verbose_name=_("record"),
+    )
+    holder = models.CharField(_("holder"), max_length=500, blank=True, default="")
+    licence = models.CharField(_("licence"), max_length=40, choices=Licence)
+    source_address = models.URLField(_("source address"), max_length=2000, blank=True, default="")
+    evidence = models.TextField(_("evidence"), blank=True, default="")
+    published_text = models.TextField(_("published copyright text"))
+    note = models.TextField(_("note"), blank=True, default="")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("rights decision")
+        verbose_name_plural = _("rights decisions")
+        triggers: ClassVar = append_only()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="review_rights_one_scope",
+                condition=Q(scope="source", source__isnull=False, batch=None, record=None)
+                | Q(scope="batch", source=None, batch__isnull=False, record=None)
+                | Q(scope="record", source=None, batch=None, record__isnull=False),
+                violation_error_message=_("A rights decision concerns one source, one batch or one record."),
+            ),
+            models.CheckConstraint(
+                name="review_rights_licence_known",
+                condition=Q(licence__in=Licence.values),
+                violation_error_message=_("Choose one of the known licences."),
+            ),
+            models.CheckConstraint(
+                name="review_rights_published_text_stated",
+                condition=~Q(published_text=""),
+                violation_error_message=_("State the copyright text to publish."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_licence_display()} {self.holder}".strip()

@@ -1,0 +1,108 @@
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+
+def _names(model: "Category | Source") -> str:
+    return model.name_en if (get_language() or "").startswith("en") else model.name_zh
+
+
+class Category(models.Model):
+    """A group of sources, such as social media or medicine."""
+
+    slug = models.SlugField(_("slug"), unique=True)
+    name_zh = models.CharField(_("Chinese name"), max_length=100)
+    name_en = models.CharField(_("English name"), max_length=100)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+
+    def __str__(self) -> str:
+        return _names(self)
+
+
+class Method(models.TextChoices):
+    """How raw material of a source becomes candidates."""
+
+    QUALITY_FILTER = "quality-filter", _("staged quality filter")
+    TEMPLATES = "templates", _("hand-written prompt templates")
+    RULES = "rules", _("rules")
+    OPEN_DATA = "open-data", _("open data set")
+    MODEL_DRAFTED = "model-drafted", _("drafted by a model, edited by a person")
+    HUMAN_CHECK = "human-check", _("human check")
+
+
+class AnswerFrom(models.TextChoices):
+    """Who wrote the answer."""
+
+    HUMAN = "human", _("a person")
+    LLM = "llm", _("a model")
+    EXPERT = "expert", _("an expert")
+
+
+class Source(models.Model):
+    """Where candidates come from: data that managers edit, not code."""
+
+    slug = models.SlugField(_("slug"), unique=True)
+    name_zh = models.CharField(_("Chinese name"), max_length=100)
+    name_en = models.CharField(_("English name"), max_length=100)
+    category = models.ForeignKey(Category, models.PROTECT, related_name="sources", verbose_name=_("category"))
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    address = models.URLField(_("address"), blank=True, default="")
+    target = models.PositiveIntegerField(_("target"), default=0)
+    methods = ArrayField(
+        models.CharField(max_length=20, choices=Method),
+        verbose_name=_("methods"),
+        default=list,
+    )
+    major = ArrayField(
+        models.CharField(max_length=100),
+        verbose_name=_("main task types"),
+        default=list,
+        blank=True,
+    )
+    minor = ArrayField(
+        models.CharField(max_length=100),
+        verbose_name=_("fine task types"),
+        default=list,
+        blank=True,
+    )
+    domain = ArrayField(
+        models.CharField(max_length=100),
+        verbose_name=_("domains"),
+        default=list,
+        blank=True,
+    )
+    answer_from = models.CharField(_("answers from"), max_length=6, choices=AnswerFrom, blank=True, default="")
+    rights = models.ForeignKey(
+        "review.Rights",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("rights"),
+    )
+    templates = models.JSONField(_("prompt templates"), default=dict, blank=True)
+    rules = models.JSONField(_("rules switched on"), default=dict, blank=True)
+    thresholds = models.JSONField(_("thresholds"), default=dict, blank=True)
+    second_looks = models.DecimalField(_("share of second looks, per cent"), max_digits=5, decimal_places=2, default=0)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="review_source_second_looks_share",
+                condition=models.Q(second_looks__range=(0, 100)),
+                violation_error_message=_("The share of second looks lies between 0 and 100 per cent."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return _names(self)

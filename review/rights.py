@@ -1,0 +1,73 @@
+"""Deciding the rights of a source, a batch or a record."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from review import access, workflow
+from review.models import NO_COPYRIGHT_STATED, Batch, Cause, Licence, Record, Rights, Source
+from review.refused import Ground, Refused
+
+if TYPE_CHECKING:
+    from review.models import User
+
+
+def published_text(licence: str, holder: str) -> str:
+    """Return the `copyright` text that is published when nobody wrote one."""
+    if licence == Licence.UNKNOWN and not holder:
+        return NO_COPYRIGHT_STATED
+    words = {Licence.PUBLIC_DOMAIN: "公有领域", Licence.PERMISSION_GRANTED: "经权利人授权", Licence.UNKNOWN: "许可未知"}
+    return "，".join(part for part in (holder, words.get(Licence(licence), licence)) if part)
+
+
+def check_licence(licence: str) -> None:
+    """Refuse a word that names no licence."""
+    if licence not in Licence.values:
+        known = ", ".join(Licence.values)
+        message = _("“%(licence)s” is no known licence. Known are: %(known)s.") % {"licence": licence, "known": known}
+        raise Refused(message, ground=Ground.INVALID, fields={"licence": message})
+
+
+def write(  # noqa: PLR0913  the columns of the row
+    owner: Source | Batch | Record,
+    *,
+    by: "User | None",
+    licence: str,
+    holder: str = "",
+    copyright_text: str = "",
+    source_address: str = "",
+    evidence: str = "",
+    note: str = "",
+) -> Rights:
+    """Append a decision on the rights of `owner`, without making it the one in effect."""
+    check_licence(licence)
+    scope = {Source: "source", Batch: "batch", Record: "record"}[type(owner)]
+    columns: dict[str, Any] = {scope: owner}
+    return Rights.objects.create(
+        scope=scope,
+        licence=licence,
+        holder=holder,
+        published_text=copyright_text or published_text(licence, holder),
+        source_address=source_address,
+        evidence=evidence,
+        note=note,
+        by=by,
+        **columns,
+    )
+
+
+@transaction.atomic
+def decide_rights(owner: Source | Batch | Record, *, by: "User | None", **said: Any) -> Rights:
+    """Decide the rights of a source, a batch or a record; in effect from the end of the transaction.
+
+    `said`: `licence`, and as known `holder`, `copyright_text`, `source_address`, `evidence`, `note`.
+    """
+    access.check_decide_rights(by)
+    rights = write(owner, by=by, **said)
+    if isinstance(owner, Record):
+        workflow.move(Record.objects.filter(pk=owner.pk), cause=Cause.RIGHTS, by=by, rights=rights)
+    else:
+        type(owner)._default_manager.filter(pk=owner.pk).update(rights=rights)
+    owner.rights = rights
+    return rights

@@ -1,0 +1,74 @@
+"""The cast, one name for each role, and what every test may use."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group
+
+from review.models import Role, Source, User
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data, which is not part of the project."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data (shared/data beside the repository) is not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Let the test session empty append-only tables between tests; nothing else may."""
+    from django.conf import settings  # noqa: PLC0415  read after the plugin has configured it
+
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options["options"] = f"{options.get('options', '')} -c cqia.allow_truncate=on"
+
+
+def person(name: str, *roles: Role, **fields: object) -> User:
+    user, _created = User.objects.get_or_create(username=name, defaults=fields)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+@pytest.fixture
+def lin(db: None) -> User:
+    """A reviewer."""
+    return person("lin", Role.REVIEWER)
+
+
+@pytest.fixture
+def mei(db: None) -> User:
+    """Another reviewer."""
+    return person("mei", Role.REVIEWER)
+
+
+@pytest.fixture
+def shen(db: None) -> User:
+    """A settler."""
+    return person("shen", Role.REVIEWER, Role.SETTLER)
+
+
+@pytest.fixture
+def gao(db: None) -> User:
+    """A manager."""
+    return person("gao", Role.MANAGER, is_staff=True)
+
+
+@pytest.fixture
+def tao(db: None) -> User:
+    """A consumer of releases."""
+    return person("tao", Role.CONSUMER)
+
+
+@pytest.fixture
+def ruozhiba(db: None) -> Source:
+    return Source.objects.get(slug="ruozhiba")
+
+
+@pytest.fixture
+def law_gee(db: None) -> Source:
+    return Source.objects.get(slug="law-gee")

@@ -1,0 +1,127 @@
+"""The source catalogue: complete, consistent, readable."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CATALOGUE = Path(__file__).resolve().parents[2] / "review" / "catalogue.json"
+METHODS = {"quality-filter", "templates", "rules", "open-data", "model-drafted", "human-check"}
+CATEGORY_FIELDS = ["slug", "name_zh", "name_en", "position"]
+SOURCE_TYPES = {
+    "slug": str,
+    "name_zh": str,
+    "name_en": str,
+    "category": str,
+    "target": int,
+    "method": list,
+    "major": list,
+    "minor": list,
+    "domain": list,
+    "answer_from": str,
+    "url": str,
+}
+CATEGORY_TARGETS = {
+    "social-media": 14_175,
+    "encyclopedia": 4_562,
+    "exams": 2_897,
+    "human-values": 1_007,
+    "traditional-culture": 503,
+    "finance": 11_289,
+    "medicine": 8_537,
+    "law": 2_645,
+}
+
+type Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, list[Row]]:
+    """Return the catalogue as parsed JSON."""
+    parsed: dict[str, list[Row]] = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def categories(catalogue: dict[str, list[Row]]) -> list[Row]:
+    """Return the categories in file order."""
+    return catalogue["categories"]
+
+
+@pytest.fixture(scope="module")
+def sources(catalogue: dict[str, list[Row]]) -> list[Row]:
+    """Return the sources in file order."""
+    return catalogue["sources"]
+
+
+def test_file_is_canonical_json(catalogue: dict[str, list[Row]]) -> None:
+    """Indented, unescaped, LF: a diff of the file shows what changed and nothing else."""
+    canonical = json.dumps(catalogue, ensure_ascii=False, indent=2) + "\n"
+    assert CATALOGUE.read_bytes() == canonical.encode()
+
+
+def test_eight_categories_are_numbered_in_order(categories: list[Row]) -> None:
+    """Positions run from 1 to 8 and every category has the same fields."""
+    assert [row["position"] for row in categories] == list(range(1, 9))
+    assert all(list(row) == CATEGORY_FIELDS for row in categories)
+
+
+def test_twenty_two_sources_have_constant_types(sources: list[Row]) -> None:
+    """Every source has the same fields, in the same order, of the same types."""
+    assert len(sources) == 22
+    expected = list(SOURCE_TYPES.items())
+    assert [[(field, type(value)) for field, value in row.items()] for row in sources] == [expected] * 22
+
+
+def test_slugs_and_names_are_unique(categories: list[Row], sources: list[Row]) -> None:
+    """No slug and no name occurs twice among categories or among sources, and none is empty."""
+    for rows in (categories, sources):
+        for field in ("slug", "name_zh", "name_en"):
+            values = [row[field] for row in rows]
+            assert all(values)
+            assert len(set(values)) == len(values)
+
+
+def test_every_source_belongs_to_a_category(categories: list[Row], sources: list[Row]) -> None:
+    """References hold and no category is left without a source."""
+    assert {row["category"] for row in sources} == {row["slug"] for row in categories}
+
+
+def test_targets_sum_by_category(sources: list[Row]) -> None:
+    """The targets add up per category and over all sources."""
+    sums = dict.fromkeys(CATEGORY_TARGETS, 0)
+    for row in sources:
+        sums[row["category"]] += row["target"]
+    assert sums == CATEGORY_TARGETS
+    assert sum(row["target"] for row in sources) == 45_615
+
+
+def test_later_release_adds_ruozhiba_to_social_media(sources: list[Row]) -> None:
+    """The last source came later; without it the targets sum to 45,375."""
+    assert (sources[-1]["slug"], sources[-1]["category"], sources[-1]["target"]) == ("ruozhiba", "social-media", 240)
+    assert sum(row["target"] for row in sources[:-1]) == 45_375
+
+
+def test_methods_come_from_the_vocabulary(sources: list[Row]) -> None:
+    """Each source names at least one method, none twice, and every method is in use."""
+    assert all(row["method"] and len(set(row["method"])) == len(row["method"]) for row in sources)
+    assert {method for row in sources for method in row["method"]} == METHODS
+
+
+def test_labels_are_controlled(sources: list[Row]) -> None:
+    """Labels are there, unrepeated, without blanks around them, and no main type is a source's name."""
+    names = {row["name_zh"] for row in sources}
+    for row in sources:
+        assert row["major"]
+        assert row["domain"]
+        assert names.isdisjoint(row["major"])
+        for field in ("major", "minor", "domain"):
+            assert len(set(row[field])) == len(row[field])
+            assert all(label and label == label.strip() for label in row[field])
+
+
+def test_answer_from_and_url_are_valid_or_empty(sources: list[Row]) -> None:
+    """Unknown facts are empty strings, never invented ones."""
+    assert {row["answer_from"] for row in sources} <= {"human", "llm", "expert", ""}
+    assert all(row["url"] == "" or row["url"].startswith("https://") for row in sources)
