@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -22,10 +22,10 @@ class DatabaseUnavailableMiddleware:
         """Turn the two kinds of error that pass by themselves into a 503; leave every other alone."""
         if not isinstance(exception, OperationalError | InterfaceError):
             return None
-        return unavailable(request, exception)
+        return unavailable(request)
 
 
-def unavailable(request: HttpRequest, exception: DatabaseError | InterfaceError) -> HttpResponse:
+def unavailable(request: HttpRequest) -> HttpResponse:
     """Return the page that says the database is away."""
     response = render(request, "503.html", status=503)
     response["Retry-After"] = "5"

@@ -134,7 +134,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
-KNOX_TOKEN_MODEL = "review.Token"
+KNOX_TOKEN_MODEL = "review.Token"  # noqa: S105  the name of a model
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=90),
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,

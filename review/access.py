@@ -23,7 +23,7 @@ def roles(user: "User | AnonymousUser") -> frozenset[str]:
     known: frozenset[str] | None = getattr(user, "_roles", None)
     if known is None:
         known = frozenset(user.groups.values_list("name", flat=True))
-        user._roles = known  # type: ignore[union-attr]  # noqa: SLF001  kept for the request on the object itself
+        user.__dict__["_roles"] = known  # the object lives as long as the request
     return known | ({Role.MANAGER} if user.is_superuser else frozenset())
 
 

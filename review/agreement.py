@@ -68,7 +68,7 @@ def outcome(opinions: Sequence[Opinion], wanted: int, *, answered: bool) -> Outc
 
 
 def _agreed(opinions: Sequence[Opinion], wanted: int) -> Outcome | None:
-    needed = MAJORITY if wanted > MAJORITY else wanted
+    needed = min(wanted, MAJORITY)
     said, count = Counter(_said(opinion) for opinion in opinions).most_common(1)[0]
     if count < needed:
         return None

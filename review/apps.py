@@ -14,7 +14,7 @@ class ReviewConfig(AppConfig):
         post_migrate.connect(_furnish, sender=self)
 
 
-def _furnish(**_kwargs: Any) -> None:
+def _furnish(**_signal: Any) -> None:
     from django.contrib.auth.models import Group  # noqa: PLC0415  models are not loaded yet when this module is
 
     from review.catalogue import load_catalogue  # noqa: PLC0415

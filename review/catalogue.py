@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -28,7 +29,7 @@ def load_catalogue(path: Path = CATALOGUE) -> int:
     return len(added)
 
 
-def _source(entry: dict[str, object], position: int, category: Category) -> Source:
+def _source(entry: dict[str, Any], position: int, category: Category) -> Source:
     same = {
         name: entry[name]
         for name in ("slug", "name_zh", "name_en", "target", "major", "minor", "domain", "answer_from")

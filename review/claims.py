@@ -1,6 +1,6 @@
 """Holding a record for a while, so that no two people work on the same one."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 20
 _EXCLUSIVE = "purpose IN ('review', 'settle')"
+_TAKE_OVER = f"""
+    ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE SET reviewer_id = EXCLUDED.reviewer_id,
+        purpose = EXCLUDED.purpose, token = EXCLUDED.token, lease_until = EXCLUDED.lease_until
+    WHERE held.lease_until <= clock_timestamp()
+"""
 _FREE = f"""
     r.takedown_id IS NULL AND r.retraction_id IS NULL
     AND NOT EXISTS (SELECT 1 FROM review_claim c WHERE c.record_id = r.id AND c.{_EXCLUSIVE}
@@ -41,13 +46,13 @@ _PLACES = {
 def _look(condition: str, *, by_source: bool) -> str:
     first = f"{condition} AND {_FREE} ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
     if not by_source:
-        return f"SELECT r.id FROM review_record r WHERE {first}"  # noqa: S608  constants of this module
+        return f"SELECT r.id FROM review_record r WHERE {first}"
     # One look into each source's own index: a filter over the common one would walk past all other sources' records.
     return f"""
         SELECT q.id FROM unnest(%(sources)s::bigint[]) AS wanted(source) CROSS JOIN LATERAL (
             SELECT r.id, r.priority FROM review_record r WHERE r.source_id = wanted.source AND {first}
         ) q ORDER BY q.priority DESC, q.id LIMIT 1
-    """  # noqa: S608  constants of this module
+    """
 
 
 def _statement(purpose: Claim.Purpose, *, by_source: bool) -> str:
@@ -60,16 +65,13 @@ def _statement(purpose: Claim.Purpose, *, by_source: bool) -> str:
     union = " UNION ALL ".join(f"SELECT id FROM {name}" for name in places)
     return f"""
         WITH {looks}, pick AS (SELECT id FROM ({union}) places LIMIT 1), taken AS (
-            INSERT INTO review_claim (record_id, reviewer_id, purpose, token, lease_until)
-            SELECT id, %(me)s, %(purpose)s, %(token)s, clock_timestamp() + %(lease)s FROM pick
-            ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE
-                SET reviewer_id = EXCLUDED.reviewer_id, purpose = EXCLUDED.purpose, token = EXCLUDED.token,
-                    lease_until = EXCLUDED.lease_until
-                WHERE review_claim.lease_until <= clock_timestamp()
+            INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)
+            SELECT id, %(me)s, %(purpose)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s) FROM pick
+            {_TAKE_OVER}
             RETURNING id, token, lease_until
         )
         SELECT pick.id, taken.id, taken.lease_until FROM pick LEFT JOIN taken ON true
-    """  # noqa: S608  constants of this module
+    """
 
 
 def claim_next(
@@ -85,7 +87,7 @@ def claim_next(
         return held
     sources = _sources(by, source)
     statement = _statement(purpose, by_source=sources is not None)
-    given = {"me": by.pk, "purpose": purpose, "lease": settings.CLAIM_LEASE, "skipped": skipped, "sources": sources}
+    given: dict[str, Any] = {"me": by.pk, "purpose": purpose, "lease": _lease(), "skipped": skipped, "sources": sources}
     for _attempt in range(_ATTEMPTS):
         token = uuid4()
         with connection.cursor() as cursor:
@@ -97,6 +99,10 @@ def claim_next(
         if pk is not None:
             return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
     return None
+
+
+def _lease() -> float:
+    return settings.CLAIM_LEASE.total_seconds()
 
 
 def _sources(by: "User", source: int | None) -> list[int] | None:
@@ -123,15 +129,14 @@ def claim_record(*, by: "User", record: Record) -> Claim:
     """Claim this very record (to go on after an undo, or from a link); refused while somebody else holds it."""
     access.check_review(by)
     access.check_source(by, record.source)
+    statement = f"""
+        INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)
+        VALUES (%(record)s, %(me)s, 'review', %(token)s, clock_timestamp() + make_interval(secs => %(lease)s))
+        {_TAKE_OVER} OR held.reviewer_id = %(me)s
+        RETURNING id
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)"
-            f" VALUES (%(record)s, %(me)s, 'review', %(token)s, clock_timestamp() + %(lease)s)"
-            f" ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE SET reviewer_id = EXCLUDED.reviewer_id,"
-            f" purpose = EXCLUDED.purpose, token = EXCLUDED.token, lease_until = EXCLUDED.lease_until"
-            f" WHERE held.lease_until <= clock_timestamp() OR held.reviewer_id = %(me)s RETURNING id",
-            {"record": record.pk, "me": by.pk, "token": uuid4(), "lease": settings.CLAIM_LEASE},
-        )
+        cursor.execute(statement, {"record": record.pk, "me": by.pk, "token": uuid4(), "lease": _lease()})
         row = cursor.fetchone()
     if row is None:
         raise Refused(_("Somebody else holds this record."))
@@ -142,10 +147,10 @@ def extend_claim(*, by: "User", token: UUID) -> bool:
     """Lengthen the lease of a claim that is still the person's; False when it is not."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE review_claim SET lease_until = clock_timestamp() + %s WHERE token = %s AND reviewer_id = %s",
-            [settings.CLAIM_LEASE, token, by.pk],
+            "UPDATE review_claim SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s AND reviewer_id = %s",
+            [_lease(), token, by.pk],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def release_claim(*, by: "User", record: int) -> bool:
@@ -166,7 +171,7 @@ def held_by_another(record: int, by: "User") -> bool:
     """Tell whether somebody else's claim on the record is running."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT EXISTS (SELECT 1 FROM review_claim WHERE record_id = %s AND {_EXCLUSIVE}"  # noqa: S608  constant
+            f"SELECT EXISTS (SELECT 1 FROM review_claim WHERE record_id = %s AND {_EXCLUSIVE}"
             " AND reviewer_id <> %s AND lease_until > clock_timestamp())",
             [record, by.pk],
         )

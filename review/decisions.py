@@ -1,6 +1,6 @@
 """Deciding on a record, and taking a decision back."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,8 +30,11 @@ from review.refused import Ground, Refused
 from review.text.signature import content_hash
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from review.models import User
 
+_LOOKED_AT = ("revision", "rights", "batch__rights", "source__rights")
 OPEN = {State.WAITING, State.SECOND, State.UNANSWERED, State.DISPUTED}
 
 
@@ -110,7 +113,7 @@ def decide(*, by: "User", record: int, judgement: Judgement) -> Decision:
     The same `request_id` again gives the same decision and changes nothing. Refused when the record has changed since
     the person saw it, when somebody else holds it, or when what an approval needs is missing.
     """
-    held = Record.objects.select_for_update(of=("self",)).select_related("source", "revision").get(pk=record)
+    held = Record.objects.select_for_update(of=("self",)).select_related(*_LOOKED_AT).get(pk=record)
     repeated = Decision.objects.filter(request_id=judgement.request_id).first()
     if repeated is not None:
         return _same(repeated, by, record)
@@ -213,8 +216,7 @@ def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:
     """Return the rights that the decision speaks of; what the reviewer sets comes into force with the outcome."""
     said = judgement.rights
     if said is None or said.said == Decision.RightsSaid.CONFIRM:
-        effective = Record.objects.filter(pk=record.pk).with_rights().values_list("effective_rights", flat=True).get()
-        return Rights.objects.filter(pk=effective).first() if said else None
+        return (record.rights or record.batch.rights or record.source.rights) if said else None
     licence = Licence.OBJECTED if said.said == Decision.RightsSaid.OBJECT else said.licence
     return rights.write(
         record,
@@ -227,7 +229,7 @@ def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:
     )
 
 
-def _counted(record: Record) -> Any:
+def _counted(record: Record) -> "QuerySet[Decision]":
     """Return the decisions of this round that count: those not withdrawn, in their order."""
     return Decision.objects.filter(
         record=record, round=record.round, kind__in=[Decision.Kind.REVIEW, Decision.Kind.SETTLE], withdrawal=None

@@ -1,7 +1,6 @@
 """How a verb says no."""
 
 from enum import StrEnum
-from typing import Any
 
 
 class Ground(StrEnum):
@@ -18,7 +17,9 @@ class Refused(Exception):  # noqa: N818  it is an answer, not an error
     `fields` holds, for an invalid form, the messages by field.
     """
 
-    def __init__(self, message: Any, *, ground: Ground = Ground.CONFLICT, fields: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: object, *, ground: Ground = Ground.CONFLICT, fields: dict[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.ground = ground

@@ -46,7 +46,7 @@ def replace_wording(rows: "Sequence[tuple[int, int, bytes, str]]", *, cause: Cau
             " AND NOT EXISTS (SELECT 1 FROM review_decision d WHERE d.record_id = r.id)",
             [list(column) for column in zip(*rows, strict=True)],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _declare(cause: Cause, by: "User | None") -> None:

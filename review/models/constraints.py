@@ -6,6 +6,10 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.constraints import BaseConstraint
 
+# Declared wider in the stubs (None is allowed) than the schema editor ever passes.
+type _Model = Any
+type _Editor = Any
+
 
 class CompositeForeignKey(BaseConstraint):
     """`FOREIGN KEY (columns) REFERENCES to (to_columns)`, checked at commit.
@@ -30,55 +34,27 @@ class CompositeForeignKey(BaseConstraint):
             " DEFERRABLE INITIALLY DEFERRED"
         )
 
-    def constraint_sql(
-        self,
-        model: type[models.Model] | None,
-        schema_editor: BaseDatabaseSchemaEditor | None,
-    ) -> str:
+    def constraint_sql(self, model: "_Model", schema_editor: "_Editor") -> str:
         """Nothing inline: the table referred to may come later in the same migration."""
-        assert model is not None
-        assert schema_editor is not None
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return ""
 
-    def create_sql(
-        self,
-        model: type[models.Model] | None,
-        schema_editor: BaseDatabaseSchemaEditor | None,
-    ) -> str:
+    def create_sql(self, model: "_Model", schema_editor: "_Editor") -> str:
         """Return the statement that adds the constraint to the table of `model`."""
-        assert model is not None
-        assert schema_editor is not None
-        table, name = (
-            schema_editor.quote_name(model._meta.db_table),
-            schema_editor.quote_name(self.name),
-        )
+        table, name = schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.name)
         return f"ALTER TABLE {table} ADD CONSTRAINT {name} {self._definition(model, schema_editor)}"
 
-    def remove_sql(
-        self,
-        model: type[models.Model] | None,
-        schema_editor: BaseDatabaseSchemaEditor | None,
-    ) -> str:
+    def remove_sql(self, model: "_Model", schema_editor: "_Editor") -> str:
         """Return the statement that takes the constraint away."""
-        assert model is not None
-        assert schema_editor is not None
-        table, name = (
-            schema_editor.quote_name(model._meta.db_table),
-            schema_editor.quote_name(self.name),
-        )
+        table, name = schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.name)
         return f"ALTER TABLE {table} DROP CONSTRAINT {name}"
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """Leave it to the database: the rows of one transaction are judged together, at its end."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        path, args, kwargs = super().deconstruct()
-        return (
-            path,
-            args,
-            kwargs | {"columns": self.columns, "to": self.to, "to_columns": self.to_columns},
-        )
+        path, _args, kwargs = super().deconstruct()
+        return path, (), kwargs | {"columns": self.columns, "to": self.to, "to_columns": self.to_columns}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CompositeForeignKey) and self.deconstruct() == other.deconstruct()

@@ -74,7 +74,7 @@ class Decision(models.Model):
     kind = models.CharField(_("kind"), max_length=7, choices=Kind, default=Kind.REVIEW)
     verdict = models.CharField(_("verdict"), max_length=8, choices=Verdict)
     approves = models.GeneratedField(
-        expression=Q(verdict=Verdict.APPROVE) & Q(kind__in=["review", "settle"]),
+        expression=Q(verdict=Verdict.APPROVE) & Q(kind__in=["review", "settle"]),  # type: ignore[arg-type]  # a Q is one
         output_field=models.BooleanField(_("approves")),
         db_persist=True,
     )

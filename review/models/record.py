@@ -52,7 +52,6 @@ class RecordQuerySet(models.QuerySet["Record"]):
             licence=effective("licence", Licence.UNKNOWN),
             holder=effective("holder", ""),
             copyright=effective("published_text", NO_COPYRIGHT_STATED),
-            effective_rights=Coalesce(F("rights_id"), F("batch__rights_id"), F("source__rights_id")),
         )
 
     def releasable(self, licences: Collection[str]) -> Self:
@@ -106,7 +105,7 @@ class Record(models.Model):
         verbose_name=_("verdict"),
     )
     human_verified = models.GeneratedField(
-        expression=Q(verdict__isnull=False),
+        expression=Q(verdict__isnull=False),  # type: ignore[arg-type]  # a Q is one
         output_field=models.BooleanField(_("verified by a person")),
         db_persist=True,
     )

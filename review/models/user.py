@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # knox ships no types
     """A person who signs in. What they may do follows from their groups: see `review.access`."""
 
     sources = models.ManyToManyField(
@@ -28,7 +28,7 @@ class Scope(models.TextChoices):
     EXPORT_INTERNAL = "export:internal", _("read releases made for in-house training")
 
 
-class Token(AbstractAuthToken):
+class Token(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
     """An API token: stored as a digest, expiring, limited to its scopes."""
 
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope.choices), verbose_name=_("scopes"))
