@@ -147,7 +147,8 @@ def extend_claim(*, by: "User", token: UUID) -> bool:
     """Lengthen the lease of a claim that is still the person's; False when it is not."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE review_claim SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s AND reviewer_id = %s",
+            "UPDATE review_claim SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE token = %s AND reviewer_id = %s",
             [_lease(), token, by.pk],
         )
         return bool(cursor.rowcount == 1)

@@ -80,6 +80,7 @@ def declared(statement: str, *parameters: object) -> None:
 def past_the_history(statement: str, *parameters: object) -> None:
     """The same as by somebody who took the constraint on moves away first."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE review_move DROP CONSTRAINT review_move_allowed")
     sql(statement, *parameters)
 
