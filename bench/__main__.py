@@ -1,0 +1,123 @@
+"""Measure the program against what PostgreSQL itself can do, in the same run: only the ratios mean anything.
+
+`python -m bench [--quick] [--records N] [--repeat N]`, on a database of its own.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import django
+import psycopg
+
+QUICK_RECORDS, FULL_RECORDS = 20_000, 100_000
+CLAIMS = 500
+DATABASE = "cqia_bench"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table: records or calls a second, of the floor and of the program, and the ratio to reach."""
+
+    work: str
+    floor: float
+    program: float
+    reach: float
+
+    def __str__(self) -> str:
+        ratio = self.program / self.floor
+        mark = "" if ratio >= self.reach else "   below"
+        return f"{self.work:<34}{self.floor:>12,.0f}{self.program:>12,.0f}{ratio:>9.2f}{self.reach:>9.2f}{mark}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_RECORDS:,} records, once: under a minute")
+    parser.add_argument("--records", type=int, help="how many records instead")
+    parser.add_argument("--repeat", type=int, help="how often; the median counts")
+    options = parser.parse_args()
+    records = options.records or (QUICK_RECORDS if options.quick else FULL_RECORDS)
+    repeat = options.repeat or (1 if options.quick else 3)
+    _own_database()
+    with tempfile.TemporaryDirectory(prefix="cqia-bench-") as folder:
+        os.environ["CQIA_DATA_DIR"] = folder
+        rounds = [_measure(records, seed, Path(folder)) for seed in range(1, repeat + 1)]
+    print(f"{records:,} records, median of {repeat}\n")
+    print(f"{'work':<34}{'floor /s':>12}{'program /s':>12}{'ratio':>9}{'reach':>9}")
+    for figures in zip(*rounds, strict=True):
+        print(_median(figures))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\nlargest memory of this process: {peak:,.0f} MiB")
+    return 0
+
+
+def _own_database() -> None:
+    """Point DATABASE_URL at a fresh database on the same server, so that nobody's records are touched."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        sys.exit("DATABASE_URL is not set: run `make bench`, or `python -m cqia_site.embedded python -m bench`.")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
+    base, _slash, rest = url.rpartition("/")
+    _old, question, query = rest.partition("?")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+    os.environ["DATABASE_URL"] = f"{base}/{DATABASE}{question}{query}"
+
+
+def _measure(records: int, seed: int, folder: Path) -> list[Figure]:
+    if seed == 1:
+        django.setup()
+        from django.core.management import call_command  # noqa: PLC0415  needs the settings of this run
+
+        call_command("migrate", verbosity=0)
+    from bench import floor, program  # noqa: PLC0415  imports models
+    from bench.records import lines  # noqa: PLC0415
+
+    path = folder / f"{seed}.jsonl"
+    path.write_bytes(b"".join(lines(records, seed)))
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        with path.open("rb") as file:
+            rows = floor.prepare(connection, file)
+        floor_import = records / floor.copy_in(connection, rows)
+        program_import = records / program.ingest(path)
+        floor_claim = _rate(floor.claim(connection))
+        lin = program.reviewer("lin")
+        program_claim = _rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
+        program.approve_everything(program.reviewer("mei"))
+        floor_export = records / floor.copy_out(connection, folder / "floor.jsonl")
+        seconds, released = program.export(f"v0.0.{seed}", folder)
+    return [
+        Figure("import", floor_import, program_import, 0.25),
+        Figure("claim the next record", floor_claim, program_claim, 0.25),
+        Figure("release", floor_export, released / seconds, 0.6),
+    ]
+
+
+def _rate(call: Callable[[], object], then: Callable[[], object] | None = None) -> float:
+    """Return how often a second `call` can be made; what `then` does in between is not timed."""
+    taken = 0.0
+    for _number in range(CLAIMS):
+        started = perf_counter()
+        call()
+        taken += perf_counter() - started
+        if then:
+            then()
+    return CLAIMS / taken
+
+
+def _median(figures: tuple[Figure, ...]) -> Figure:
+    middle = sorted(figures, key=lambda figure: figure.program / figure.floor)[len(figures) // 2]
+    floor = statistics.median(figure.floor for figure in figures)
+    return Figure(middle.work, floor, floor * middle.program / middle.floor, middle.reach)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
