@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from psycopg import Cursor
 
 from review import access
 from review.models import Claim, Draft, Record, Skip
@@ -21,12 +22,14 @@ _TAKE_OVER = f"""
         purpose = EXCLUDED.purpose, token = EXCLUDED.token, lease_until = EXCLUDED.lease_until
     WHERE held.lease_until <= clock_timestamp()
 """
+# Looked at record by record, a few from the head of the queue: written so that the planner cannot turn it into a join
+# with everything that a person ever decided. What is held at the moment is few, and read once.
 _FREE = f"""
     r.takedown_id IS NULL AND r.retraction_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM review_claim c WHERE c.record_id = r.id AND c.{_EXCLUSIVE}
-                    AND c.lease_until > clock_timestamp())
-    AND NOT EXISTS (SELECT 1 FROM review_decision d LEFT JOIN review_withdrawal w ON w.decision_id = d.id
-                    WHERE d.record_id = r.id AND d.round = r.round AND d.reviewer_id = %(me)s AND w.id IS NULL)
+    AND r.id NOT IN (SELECT c.record_id FROM review_claim c WHERE CASE WHEN c.{_EXCLUSIVE}
+                     THEN c.lease_until > clock_timestamp() ELSE c.reviewer_id = %(me)s END)
+    AND (SELECT d.id FROM review_decision d LEFT JOIN review_withdrawal w ON w.decision_id = d.id
+         WHERE d.record_id = r.id AND d.round = r.round AND d.reviewer_id = %(me)s AND w.id IS NULL LIMIT 1) IS NULL
     AND (%(skipped)s OR NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s))
 """
 
@@ -44,13 +47,14 @@ _PLACES = {
 
 
 def _look(condition: str, *, by_source: bool) -> str:
-    first = f"{condition} AND {_FREE} ORDER BY r.priority DESC, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
+    free, locked = f"{condition} AND {_FREE}", "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
     if not by_source:
-        return f"SELECT r.id FROM review_record r WHERE {first}"
+        return f"SELECT r.id FROM review_record r WHERE {free} ORDER BY r.priority DESC, r.id {locked}"
     # One look into each source's own index: a filter over the common one would walk past all other sources' records.
     return f"""
         SELECT q.id FROM unnest(%(sources)s::bigint[]) AS wanted(source) CROSS JOIN LATERAL (
-            SELECT r.id, r.priority FROM review_record r WHERE r.source_id = wanted.source AND {first}
+            SELECT r.id, r.priority FROM review_record r
+            WHERE r.source_id = wanted.source AND {free} ORDER BY r.priority * -1, r.id {locked}
         ) q ORDER BY q.priority DESC, q.id LIMIT 1
     """
 
@@ -90,15 +94,20 @@ def claim_next(
     given: dict[str, Any] = {"me": by.pk, "purpose": purpose, "lease": _lease(), "skipped": skipped, "sources": sources}
     for _attempt in range(_ATTEMPTS):
         token = uuid4()
-        with connection.cursor() as cursor:
-            cursor.execute(statement, given | {"token": token})
-            row = cursor.fetchone()
+        row = _prepared(statement, given | {"token": token})
         if row is None:
             return None
         record, pk, lease_until = row
         if pk is not None:
             return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
     return None
+
+
+def _prepared(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Run a statement that the server keeps prepared: planning this one takes longer than running it."""
+    connection.ensure_connection()
+    with Cursor(connection.connection) as cursor:
+        return cursor.execute(statement.encode(), parameters, prepare=True).fetchone()
 
 
 def _lease() -> float:

@@ -1,7 +1,7 @@
 """The one door by which records enter, in bulk: a look-up of keys, then one COPY a table."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,13 +16,14 @@ from review.text.signature import content_hash, duplicate_key
 if TYPE_CHECKING:
     from psycopg import Cursor
 
-    from review.models import Batch
+    from review.models import Batch, Source
 
 
 class Candidate(Protocol):
     """What a record needs to enter: the nine fields, where it stood, and what the file claimed.
 
-    `major`, `minor` and `domain` may be None where the raw shape has no such field: then the source's own are taken.
+    `major`, `minor`, `domain` and `answer_from` may be None where the raw shape has no such field: then the source's
+    own are taken.
     """
 
     @property
@@ -67,202 +68,269 @@ class Counted:
 
 
 @dataclass(slots=True)
-class _Incoming:
-    """A candidate with its key, the source's defaults filled in."""
+class Prepared:
+    """A candidate with its key and its content, the source's defaults filled in: all that needs no database."""
 
     candidate: Candidate
     key: bytes
-    major: list[str]
-    minor: list[str]
-    domain: list[str]
+    content: bytes
+    major: Sequence[str]
+    minor: Sequence[str]
+    domain: Sequence[str]
     answer_from: str
-    record: int = 0
     revision: int = 0
-    number: int = 1
-    lineage: "_Lineage | None" = None
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         return State.WAITING if self.candidate.output.strip() else State.UNANSWERED
 
     def wanted(self, share: float) -> int:
         """Return how many decisions are wanted: two for `share` of the records, drawn by the key, so repeatable."""
         return 2 if int.from_bytes(self.key[:8]) < share * 2**64 else 1
 
-    def content(self) -> bytes:
-        c = self.candidate
-        return content_hash(
-            instruction=c.instruction,
-            input=c.input,
-            output=c.output,
-            major=self.major,
-            minor=self.minor,
-            domain=self.domain,
-            metadata=c.metadata,
-            answer_from=self.answer_from,
-        )
+
+def prepare(candidates: Iterable[Candidate], *, source: "Source") -> list[Prepared]:
+    """Do for `add_records` what can be done ahead of it, in another thread: it touches no database."""
+    return [_prepared(candidate, source) for candidate in candidates]
 
 
-@dataclass(slots=True)
-class _Lineage:
-    """A record known by its external id: the row, or the earlier line of this chunk that makes it."""
+def _prepared(candidate: Candidate, source: "Source") -> Prepared:
+    major, minor = _labels(candidate.major, source.major), _labels(candidate.minor, source.minor)
+    domain = _labels(candidate.domain, source.domain)
+    answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
+    content = content_hash(
+        instruction=candidate.instruction,
+        input=candidate.input,
+        output=candidate.output,
+        major=major,
+        minor=minor,
+        domain=domain,
+        metadata=candidate.metadata,
+        answer_from=answer_from,
+    )
+    key = duplicate_key(candidate.instruction, candidate.input, candidate.output)
+    return Prepared(candidate, key, content, major, minor, domain, answer_from)
 
-    owner: "int | _Incoming"
-    number: int
-    content: bytes
 
-
-@dataclass(slots=True, frozen=True)
-class _Known:
-    """A record that is there already, as the look-ups see it."""
-
-    pk: int
-    source: int
-    batch: int
-    state: str
-    takedown: int | None
+def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
+    """Return the labels given, else the source's own where it has but one: of several, a person chooses."""
+    if given is None:
+        return usual if len(usual) == 1 else ()
+    return given
 
 
 @transaction.atomic
-def add_records(candidates: Iterable[Candidate], *, batch: "Batch") -> Counted:
+def add_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, batch: "Batch") -> Counted:
     """Take in a chunk of candidates (a few thousand at a time) of one batch, all or none, and count them.
 
-    Runs inside the caller's transaction when there is one. Raises IntegrityError when another import took one of the
-    keys in the same moment: the caller rolls back and gives the same chunk again.
+    The counts and what is stored do not depend on how the lines of a batch are cut into chunks. Runs inside the
+    caller's transaction when there is one. Raises IntegrityError when another import took one of the keys in the same
+    moment: the caller rolls back and gives the same chunk again.
     """
-    incoming = [_prepared(candidate, batch) for candidate in candidates]
-    counted = Counted()
-    fresh, duplicates = _sift(incoming, batch, counted)
-    new, changed = _split_changed(fresh, batch, counted)
-    with connection.cursor() as cursor:
-        _assign_ids(cursor, new, changed)
-        _copy_revisions(cursor, [*new, *changed], batch)
-        _copy_records(cursor, new, batch)
-        _copy_originals(cursor, [*new, *changed], batch)
-        _copy_duplicates(cursor, duplicates, batch)
-    _replace_undecided(changed, batch)
-    counted.new = len(new)
-    counted.changed = len(changed)
+    ledger = Ledger(batch)
+    ledger.enter(_all_prepared(candidates, batch))
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        _write(cursor, ledger)
+    return ledger.counted
+
+
+def count_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, ledger: "Ledger") -> Counted:
+    """Count a chunk as `add_records` would, without writing; the ledger carries what earlier chunks would have done."""
+    ledger.enter(_all_prepared(candidates, ledger.batch))
+    counted = ledger.counted
+    ledger.turn_page()
     return counted
 
 
-def _prepared(candidate: Candidate, batch: "Batch") -> _Incoming:
-    source = batch.source
-    return _Incoming(
-        candidate,
-        duplicate_key(candidate.instruction, candidate.input, candidate.output),
-        _labels(candidate.major, source.major),
-        _labels(candidate.minor, source.minor),
-        _labels(candidate.domain, source.domain),
-        source.answer_from if candidate.answer_from is None else candidate.answer_from,
-    )
+def _all_prepared(candidates: Iterable[Candidate] | Sequence[Prepared], batch: "Batch") -> list[Prepared]:
+    return [item if isinstance(item, Prepared) else _prepared(item, batch.source) for item in candidates]
 
 
-def _labels(given: Sequence[str] | None, usual: list[str]) -> list[str]:
-    """Return the labels given, else the source's own where it has but one: of several, a person chooses."""
-    if given is None:
-        return usual if len(usual) == 1 else []
-    return list(given)
+@dataclass(slots=True)
+class _Known:
+    """A live record that the chunk meets: as the database has it, and as the lines so far have left it."""
+
+    key: bytes
+    pk: int = 0
+    is_own: bool = True
+    """Of the batch's source."""
+    is_touched: bool = True
+    """Its current wording came in with this very batch."""
+    is_open: bool = True
+    """Nobody has decided on it: another wording replaces the current one."""
+    takedown: int | None = None
+    number: int = 1
+    """Of its last revision."""
+    content: bytes = b""
+    """Of the wording that was imported last."""
+    is_repeated: bool = True
+    """That wording came in with this very batch."""
+    first: Prepared | None = None
+    """The line that makes it, when this chunk does."""
+    current: Prepared | None = None
+    """The line whose wording it has in the end, when that is one of this chunk."""
 
 
-def _sift(
-    incoming: list[_Incoming], batch: "Batch", counted: Counted
-) -> tuple[list[_Incoming], list[tuple[_Incoming, _Incoming | int]]]:
-    """Divide into what is not known by its key, and what repeats a record or an earlier line of this chunk."""
-    known = _known_keys([item.key for item in incoming])
-    forbidden = _forbidden_keys([item.key for item in incoming])
-    first: dict[bytes, _Incoming] = {}
-    duplicates: list[tuple[_Incoming, _Incoming | int]] = []
-    for item in incoming:
-        record = known.get(item.key)
-        if item.key in forbidden:
-            counted.dropped[f"takedown {forbidden[item.key]}"] += 1
-        elif record is None:
-            if item.key in first:
-                duplicates.append((item, first[item.key]))
-            else:
-                first[item.key] = item
-        elif record.takedown is not None:
-            counted.dropped[f"takedown {record.takedown}"] += 1
-        elif record.source == batch.source_id and record.batch != batch.pk:
-            counted.unchanged += 1
+class Ledger:
+    """Decides line by line what becomes of each, on what the database knows and what earlier lines have done."""
+
+    def __init__(self, batch: "Batch") -> None:
+        self.batch = batch
+        self._keys: dict[bytes, _Known] = {}
+        self._names: dict[str, _Known] = {}
+        self._records: dict[int, _Known] = {}
+        self._forbidden: dict[bytes, int] = {}
+        self.turn_page()
+
+    def turn_page(self) -> None:
+        """Begin another chunk: forget what the last one looked up, but not what it would have changed."""
+        self._keys = {key: known for key, known in self._keys.items() if known.is_touched}
+        self._names = {name: known for name, known in self._names.items() if known.is_touched or known.is_repeated}
+        self._records = {known.pk: known for known in self._names.values() if known.pk}
+        self.counted = Counted()
+        self.new: list[_Known] = []
+        self.revisions: list[tuple[_Known, int, Prepared]] = []
+        self.duplicates: list[tuple[_Known, Prepared]] = []
+        self.waves: list[dict[int, Prepared]] = [{}]
+        self._freed: set[bytes] = set()
+
+    def enter(self, incoming: Sequence[Prepared]) -> None:
+        """Decide on every line of a chunk, in order."""
+        self._look_up(incoming)
+        for item in incoming:
+            self._enter(item)
+        self.counted.new = len(self.new)
+        self.counted.duplicate = len(self.duplicates)
+
+    def _enter(self, item: Prepared) -> None:
+        if item.key in self._forbidden:
+            self._drop(self._forbidden[item.key])
+            return
+        by_key = self._keys.get(item.key)
+        known = by_key or self._names.get(item.candidate.external_id or "")
+        if known is None:
+            self._add(item)
+        elif known.takedown is not None:
+            self._drop(known.takedown)
+        elif by_key is None and known.content != item.content:
+            self._change(known, item)
+        elif not known.is_own or (known.is_touched if by_key else known.is_repeated):
+            self.duplicates.append((known, item))
         else:
-            duplicates.append((item, record.pk))
-    counted.duplicate = len(duplicates)
-    return list(first.values()), duplicates
+            self.counted.unchanged += 1
+
+    def _drop(self, takedown: int) -> None:
+        self.counted.dropped[f"takedown {takedown}"] += 1
+
+    def _add(self, item: Prepared) -> None:
+        known = _Known(item.key, content=item.content, first=item, current=item)
+        self._keys[item.key] = known
+        if item.candidate.external_id is not None:
+            self._names[item.candidate.external_id] = known
+        self.new.append(known)
+        self.revisions.append((known, 1, item))
+
+    def _change(self, known: _Known, item: Prepared) -> None:
+        """Give a record of the source another wording: the current one, or where decided, one that waits beside it."""
+        self.counted.changed += 1
+        known.number += 1
+        known.content, known.is_repeated = item.content, True
+        self.revisions.append((known, known.number, item))
+        if not known.is_open:
+            return
+        if not known.first:
+            self._into_wave(known, item)
+        self._keys.pop(known.key, None)
+        self._keys[item.key] = known
+        known.key, known.is_touched, known.current = item.key, True, item
+
+    def _into_wave(self, known: _Known, item: Prepared) -> None:
+        """Put off the UPDATE of a record that is there; one that takes a key given up in this wave goes into the next.
+
+        Within one statement PostgreSQL checks a unique index row by row, in an order of its own.
+        """
+        if known.pk in self.waves[-1] or item.key in self._freed:
+            self.waves.append({})
+            self._freed.clear()
+        self.waves[-1][known.pk] = item
+        self._freed.add(known.key)
+
+    def _look_up(self, incoming: Sequence[Prepared]) -> None:
+        keys = [item.key for item in incoming]
+        self._forbidden = dict(_rows(_FORBIDDEN, [keys]))
+        for key, pk, source, is_touched, takedown in _rows(_BY_KEY, [self.batch.pk, keys]):
+            known = self._records.setdefault(pk, _Known(key, pk))
+            known.is_own, known.is_touched, known.takedown = source == self.batch.source_id, is_touched, takedown
+            self._keys[key] = known
+        self._look_up_names(incoming)
+
+    def _look_up_names(self, incoming: Sequence[Prepared]) -> None:
+        """Find the records that may get another wording, and those that then lose a key to a line that follows."""
+        named = [(item.key, item.candidate.external_id) for item in incoming if item.candidate.external_id is not None]
+        names = {name for key, name in named if key not in self._keys} - self._names.keys()
+        asked: set[str] = set()
+        while names:
+            given_up = {self._learn(*row) for row in _rows(_BY_NAME, [self.batch.pk, self.batch.source_id, [*names]])}
+            asked |= names
+            names = {name for key, name in named if key in given_up} - self._names.keys() - asked
+
+    def _learn(self, name: str, pk: int, key: bytes, *rest: Any) -> bytes:
+        known = self._names[name] = self._records.setdefault(pk, _Known(key, pk))
+        known.takedown, known.is_open, known.is_touched, known.number, known.content, known.is_repeated = rest
+        return key
 
 
-def _known_keys(keys: list[bytes]) -> dict[bytes, _Known]:
+_FORBIDDEN = """
+    SELECT m.key, m.takedown_id FROM review_takedownmatch m JOIN review_takedown t ON t.id = m.takedown_id
+    WHERE m.key = ANY(%s) AND m.is_included AND t.state IN ('confirmed', 'erased')
+"""
+_BY_KEY = """
+    SELECT r.key, r.id, r.source_id, r.batch_id = b.id OR v.batch_id IS NOT DISTINCT FROM b.id, r.takedown_id
+    FROM (SELECT %s::bigint) b(id), review_record r JOIN review_revision v ON v.id = r.revision_id
+    WHERE r.key = ANY(%s) AND r.retraction_id IS NULL
+"""
+_BY_NAME = """
+    SELECT r.external_id, r.id, r.key, r.takedown_id,
+           r.state IN ('waiting', 'unanswered')
+           AND NOT EXISTS (SELECT 1 FROM review_decision d WHERE d.record_id = r.id),
+           r.batch_id = b.id OR c.batch_id IS NOT DISTINCT FROM b.id,
+           n.last, i.sha256, i.batch_id = b.id
+    FROM (SELECT %s::bigint) b(id), review_record r
+    JOIN review_revision c ON c.id = r.revision_id
+    CROSS JOIN LATERAL (SELECT max(number) FROM review_revision WHERE record_id = r.id) n(last)
+    CROSS JOIN LATERAL (SELECT sha256, batch_id FROM review_revision WHERE record_id = r.id AND batch_id IS NOT NULL
+                        ORDER BY number DESC LIMIT 1) i
+    WHERE r.source_id = %s AND r.external_id = ANY(%s) AND r.retraction_id IS NULL
+"""
+
+
+def _rows(query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT key, id, source_id, batch_id, state, takedown_id FROM review_record"
-            " WHERE key = ANY(%s) AND retraction_id IS NULL",
-            [keys],
-        )
-        return {bytes(key): _Known(*rest) for key, *rest in cursor.fetchall()}
+        cursor.execute(query, parameters)
+        return cursor.fetchall()
 
 
-def _forbidden_keys(keys: list[bytes]) -> dict[bytes, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.key, m.takedown_id FROM review_takedownmatch m JOIN review_takedown t ON t.id = m.takedown_id"
-            " WHERE m.key = ANY(%s) AND m.is_included AND t.state IN ('confirmed', 'erased')",
-            [keys],
-        )
-        return {bytes(key): takedown for key, takedown in cursor.fetchall()}
-
-
-def _split_changed(fresh: list[_Incoming], batch: "Batch", counted: Counted) -> tuple[list[_Incoming], list[_Incoming]]:
-    """Part those whose external id is known (another wording of a record that is there) from the new ones."""
-    names = {item.candidate.external_id for item in fresh} - {None}
-    if not names:
-        return fresh, []
-    lineages = _lineages(batch.source_id, [name for name in names if name is not None])
-    new: list[_Incoming] = []
-    changed: list[_Incoming] = []
-    for item in fresh:
-        lineage = lineages.get(item.candidate.external_id or "")
-        if lineage is None:
-            new.append(item)
-            if item.candidate.external_id is not None:
-                lineages[item.candidate.external_id] = _Lineage(item, 1, item.content())
-        elif lineage.content == item.content():
-            counted.unchanged += 1
-        else:
-            lineage.number += 1
-            lineage.content = item.content()
-            item.lineage, item.number = lineage, lineage.number
-            changed.append(item)
-    return new, changed
-
-
-def _lineages(source: int, names: list[str]) -> "dict[str, _Lineage]":
-    """Return, by external id, the records of the source with their highest revision and what was imported last."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.external_id, r.id, max(v.number),"
-            " (array_agg(v.sha256 ORDER BY v.number DESC) FILTER (WHERE v.batch_id IS NOT NULL))[1]"
-            " FROM review_record r JOIN review_revision v ON v.record_id = r.id"
-            " WHERE r.source_id = %s AND r.external_id = ANY(%s) AND r.retraction_id IS NULL"
-            " GROUP BY r.external_id, r.id",
-            [source, names],
-        )
-        return {name: _Lineage(pk, number, bytes(content)) for name, pk, number, content in cursor.fetchall()}
-
-
-def _assign_ids(cursor: "Cursor[Any]", new: list[_Incoming], changed: list[_Incoming]) -> None:
-    """Draw a block of ids from each sequence, so that the rows can refer to one another before they are written."""
-    for item, pk in zip(new, _block(cursor, "review_record", len(new)), strict=True):
-        item.record = pk
-    for item in changed:
-        owner = item.lineage.owner if item.lineage else 0
-        item.record = owner.record if isinstance(owner, _Incoming) else owner
-    written = [*new, *changed]
-    for item, pk in zip(written, _block(cursor, "review_revision", len(written)), strict=True):
+def _write(cursor: "Cursor[Any]", ledger: Ledger) -> None:
+    batch = ledger.batch
+    for known, pk in zip(ledger.new, _block(cursor, "review_record", len(ledger.new)), strict=True):
+        known.pk = pk
+    for (_known, _number, item), pk in zip(
+        ledger.revisions, _block(cursor, "review_revision", len(ledger.revisions)), strict=True
+    ):
         item.revision = pk
+    # First what gives keys up, then the rows that may take them; the foreign keys are checked at the end.
+    for wave in ledger.waves:
+        rows = [(pk, item.revision, item.key, item.state.value) for pk, item in wave.items()]
+        workflow.replace_wording(rows, cause=Cause.REIMPORT, by=batch.by)
+    _copy(cursor, "review_revision", _revision_rows(ledger))
+    _copy(cursor, "review_record", _record_rows(ledger))
+    _copy(cursor, "review_original", _original_rows(ledger))
+    if ledger.duplicates:
+        _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
 
 
 def _block(cursor: "Cursor[Any]", table: str, size: int) -> list[int]:
+    """Draw ids from the sequence of a table, so that the rows can refer to one another before they are written."""
     cursor.execute(
         "SELECT nextval(sequence) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)",
         [table, size],
@@ -307,8 +375,10 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "review_duplicate": {"record_id": "int8", "batch_id": "int8", "line": "int4", "offset": "int8"},
 }
 
+type _Rows = Iterator[tuple[object, ...]]
 
-def _copy(cursor: "Cursor[Any]", table: str, rows: Iterable[tuple[object, ...]]) -> None:
+
+def _copy(cursor: "Cursor[Any]", table: str, rows: _Rows) -> None:
     columns = _COLUMNS[table]
     names = ", ".join(f'"{name}"' for name in columns)
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
@@ -317,92 +387,60 @@ def _copy(cursor: "Cursor[Any]", table: str, rows: Iterable[tuple[object, ...]])
             copy.write_row(row)
 
 
-def _copy_revisions(cursor: "Cursor[Any]", items: list[_Incoming], batch: "Batch") -> None:
-    _copy(
-        cursor,
-        "review_revision",
-        (
-            (
-                item.revision,
-                item.record,
-                item.number,
-                item.candidate.instruction,
-                item.candidate.input,
-                item.candidate.output,
-                Jsonb({"major": item.major, "minor": item.minor}, orjson.dumps),
-                Jsonb(item.domain, orjson.dumps),
-                item.candidate.metadata,
-                item.answer_from,
-                item.content(),
-                batch.pk,
+def _revision_rows(ledger: Ledger) -> _Rows:
+    for known, number, item in ledger.revisions:
+        candidate = item.candidate
+        yield (
+            item.revision,
+            known.pk,
+            number,
+            candidate.instruction,
+            candidate.input,
+            candidate.output,
+            _jsonb({"major": item.major, "minor": item.minor}),
+            _jsonb(item.domain),
+            candidate.metadata,
+            item.answer_from,
+            item.content,
+            ledger.batch.pk,
+        )
+
+
+def _jsonb(value: object) -> Jsonb:
+    return Jsonb(value, orjson.dumps)
+
+
+def _record_rows(ledger: Ledger) -> _Rows:
+    share = float(ledger.batch.source.second_looks) / 100
+    for known in ledger.new:
+        first, current = known.first, known.current
+        if first and current:
+            yield (
+                known.pk,
+                ledger.batch.source_id,
+                first.candidate.external_id,
+                known.key,
+                ledger.batch.pk,
+                first.wanted(share),
+                current.state.value,
+                current.revision,
             )
-            for item in items
-        ),
-    )
 
 
-def _copy_records(cursor: "Cursor[Any]", items: list[_Incoming], batch: "Batch") -> None:
-    share = float(batch.source.second_looks) / 100
-    _copy(
-        cursor,
-        "review_record",
-        (
-            (
-                item.record,
-                batch.source_id,
-                item.candidate.external_id,
-                item.key,
-                batch.pk,
-                item.wanted(share),
-                item.state,
-                item.revision,
-            )
-            for item in items
-        ),
-    )
+def _original_rows(ledger: Ledger) -> _Rows:
+    for known, _number, item in ledger.revisions:
+        candidate = item.candidate
+        yield (
+            known.pk,
+            ledger.batch.pk,
+            candidate.line,
+            candidate.offset,
+            candidate.raw,
+            candidate.claimed_human_verified,
+            candidate.claimed_copyright,
+        )
 
 
-def _copy_originals(cursor: "Cursor[Any]", items: list[_Incoming], batch: "Batch") -> None:
-    _copy(
-        cursor,
-        "review_original",
-        (
-            (
-                item.record,
-                batch.pk,
-                item.candidate.line,
-                item.candidate.offset,
-                item.candidate.raw,
-                item.candidate.claimed_human_verified,
-                item.candidate.claimed_copyright,
-            )
-            for item in items
-        ),
-    )
-
-
-def _copy_duplicates(
-    cursor: "Cursor[Any]", duplicates: list[tuple[_Incoming, _Incoming | int]], batch: "Batch"
-) -> None:
-    if not duplicates:
-        return
-    _copy(
-        cursor,
-        "review_duplicate",
-        (
-            (
-                of.record if isinstance(of, _Incoming) else of,
-                batch.pk,
-                item.candidate.line,
-                item.candidate.offset,
-            )
-            for item, of in duplicates
-        ),
-    )
-
-
-def _replace_undecided(changed: list[_Incoming], batch: "Batch") -> None:
-    """Make the new wording current where nobody has decided; elsewhere it waits as a revision beside the current."""
-    last = {item.record: item for item in changed}
-    rows = [(item.record, item.revision, item.key, str(item.state)) for item in last.values()]
-    workflow.replace_wording(rows, cause=Cause.REIMPORT, by=batch.by)
+def _duplicate_rows(ledger: Ledger) -> _Rows:
+    for known, item in ledger.duplicates:
+        yield known.pk, ledger.batch.pk, item.candidate.line, item.candidate.offset

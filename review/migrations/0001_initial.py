@@ -5,6 +5,7 @@ import django.contrib.auth.validators
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
+import django.db.models.expressions
 import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.utils.timezone
@@ -1844,9 +1845,11 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="record",
             index=models.Index(
+                models.F("source"),
+                django.db.models.expressions.CombinedExpression(models.F("priority"), "*", models.Value(-1)),
+                models.F("id"),
                 condition=models.Q(("assignee", None), ("state", "waiting"), ("retraction", None), ("takedown", None)),
-                fields=["source", "-priority", "id"],
-                name="review_record_waiting_source",
+                name="review_record_waiting_src",
             ),
         ),
         migrations.AddIndex(
@@ -1860,11 +1863,33 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="record",
             index=models.Index(
+                models.F("source"),
+                django.db.models.expressions.CombinedExpression(models.F("priority"), "*", models.Value(-1)),
+                models.F("id"),
+                condition=models.Q(("assignee", None), ("state", "second"), ("retraction", None), ("takedown", None)),
+                name="review_record_second_src",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="record",
+            index=models.Index(
                 condition=models.Q(
                     ("assignee", None), ("state", "unanswered"), ("retraction", None), ("takedown", None)
                 ),
                 fields=["-priority", "id"],
                 name="review_record_unanswered",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="record",
+            index=models.Index(
+                models.F("source"),
+                django.db.models.expressions.CombinedExpression(models.F("priority"), "*", models.Value(-1)),
+                models.F("id"),
+                condition=models.Q(
+                    ("assignee", None), ("state", "unanswered"), ("retraction", None), ("takedown", None)
+                ),
+                name="review_record_unanswered_src",
             ),
         ),
         migrations.AddIndex(

@@ -1,0 +1,1 @@
+"""Pure functions about a record's text, used by every application; nothing here imports Django."""

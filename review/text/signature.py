@@ -1,0 +1,44 @@
+"""What a record's text is known by: the key that finds exact duplicates, and the hash of one revision's content."""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+
+# Neither byte occurs in UTF-8, so that no text can imitate the end of a field or of a list's item.
+_FIELD_END = b"\xff"
+_ITEM_END = b"\xfe"
+
+
+def duplicate_key(instruction: str, input: str, output: str) -> bytes:  # noqa: A002 -- the published field's name
+    """32 bytes that are equal exactly when the three texts are, but for white space and canonical equivalence.
+
+    White space is what ``str.split`` takes for it: every Unicode space and line separator, and U+001C to U+001F.
+    It goes first and the rest is brought to NFC, so that neither order nor form of the original matters.
+    """
+    fields = [_canonical(instruction), _canonical(input), _canonical(output)]
+    return hashlib.sha256(_FIELD_END.join(fields)).digest()
+
+
+def content_hash(  # noqa: PLR0913 -- a revision's content has these eight parts
+    *,
+    instruction: str,
+    input: str,  # noqa: A002 -- the published field's name
+    output: str,
+    major: Sequence[str],
+    minor: Sequence[str],
+    domain: Sequence[str],
+    metadata: str,
+    answer_from: str,
+) -> bytes:
+    """32 bytes that change with every change of a revision's content, be it one blank or the order of its labels."""
+    texts = [_encoded(text) for text in (instruction, input, output, metadata, answer_from)]
+    lists = [b"".join([_encoded(label) + _ITEM_END for label in labels]) for labels in (major, minor, domain)]
+    return hashlib.sha256(_FIELD_END.join(texts + lists)).digest()
+
+
+def _canonical(text: str) -> bytes:
+    return _encoded(unicodedata.normalize("NFC", "".join(text.split())))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

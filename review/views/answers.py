@@ -1,0 +1,61 @@
+"""How the pages answer: with a page, with the part that htmx swaps in, or with the way on."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+from review import access
+from review.refused import Ground, Refused
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+    from review.models import User
+
+STATUS = {Ground.FORBIDDEN: 403, Ground.CONFLICT: 409, Ground.INVALID: 422}
+
+
+class Request(HttpRequest):
+    """A request as the views see it: signed in, and knowing whether htmx sent it."""
+
+    user: "User"  # type: ignore[assignment]
+    htmx: "HtmxDetails"
+
+
+type View = Callable[..., HttpResponse]
+
+
+class SeeOther(HttpResponseRedirect):
+    """The answer to a form that did its work: go and GET this."""
+
+    status_code = 303
+
+
+def for_reviewers(view: View) -> View:
+    """Let nobody in but those who may decide on records; what a verb forbids there is forbidden here."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not access.can_review(request.user):
+            raise PermissionDenied
+        return view(cast("Request", request), *args, **kwargs)
+
+    return guarded
+
+
+def page(request: Request, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render the page, or for htmx its part named `answer`."""
+    name = f"{template}#answer" if request.htmx else template
+    response = render(request, name, context | {"partial": bool(request.htmx)}, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def refusal(refused: Refused) -> int:
+    """Return the status that tells the ground of a refusal."""
+    return STATUS[refused.ground]

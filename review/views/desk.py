@@ -1,0 +1,189 @@
+"""What lies before the reviewer: one record, what stands in its fields, and what may be done with it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from uuid import UUID, uuid4
+
+from django.shortcuts import get_object_or_404
+
+from review import claims
+from review.decisions import OPEN
+from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
+from review.models import NO_COPYRIGHT_STATED, AnswerFrom, Draft, Label, Licence, Original, Record, Source, State
+from review.refused import Refused
+from review.rights import published_text
+
+if TYPE_CHECKING:
+    from review.models import Claim, Revision, Rights, User
+
+CONTENT = (*TEXTS, *LABELS, "answer_from")
+
+
+class InEffect(NamedTuple):
+    """The rights in effect, and whose they are: the record's own, its batch's, its source's, or nobody's."""
+
+    rights: "Rights | None"
+    origin: str
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Return those of a record that was fetched with the rights of all three."""
+        owners = {"record": record, "batch": record.batch, "source": record.source}
+        return next((cls(owner.rights, name) for name, owner in owners.items() if owner.rights), cls(None, ""))
+
+    @property
+    def licence(self) -> Licence:
+        return Licence(self.rights.licence) if self.rights else Licence.UNKNOWN
+
+    @property
+    def copyright(self) -> str:
+        return self.rights.published_text if self.rights else NO_COPYRIGHT_STATED
+
+    @property
+    def reach(self) -> str:
+        """How far a text under these rights goes: into `every` release, `research` only, `inside` only, `nowhere`."""
+        if self.licence in Licence.never_leaving():
+            return "nowhere"
+        if self.licence in Licence.open():
+            return "every"
+        return "research" if self.licence in Licence.research() else "inside"
+
+
+class Merged(NamedTuple):
+    """What a person typed, laid over a text that has changed since they saw it.
+
+    `values` stand in the fields; `now` is the new text of the fields where both were changed; `updated` names those
+    that only the others changed.
+    """
+
+    values: dict[str, str]
+    now: dict[str, str]
+    updated: frozenset[str]
+
+    @classmethod
+    def of(cls, typed: dict[str, str], seen: dict[str, str], current: dict[str, str]) -> Self:
+        changed = {name for name in CONTENT if current[name] != seen[name]}
+        updated = frozenset(name for name in changed if typed[name] == seen[name])
+        both = {name for name in changed - updated if typed[name] != current[name]}
+        values = typed | {name: current[name] for name in updated}
+        return cls(values, {name: current[name] for name in both}, updated)
+
+
+@dataclass
+class Desk:
+    """One record before one person."""
+
+    record: Record
+    claim: "Claim | None"
+    original: Original | None
+    is_mine: bool
+    is_editable: bool
+    merged: Merged
+    draft: Draft | None = None
+    refused: Refused | None = None
+    request_id: UUID = field(default_factory=uuid4)
+
+    @property
+    def started(self) -> str:
+        return started_now(self.record.pk)
+
+    @property
+    def in_effect(self) -> InEffect:
+        return InEffect.of(self.record)
+
+    @property
+    def is_settling(self) -> bool:
+        return self.record.state == State.DISPUTED
+
+    @property
+    def is_unanswered(self) -> bool:
+        return self.record.state == State.UNANSWERED
+
+
+def find_record(pk: int, *, by: "User") -> Record:
+    """Fetch a record with all that the workbench shows; 404 where the person may not see its source."""
+    records = Record.objects.for_user(by).select_related("revision", "rights", "batch__rights", "source__rights")
+    return get_object_or_404(records, pk=pk)
+
+
+def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk:
+    """Put a record before the person, with the draft that they left where they hold it."""
+    claim = claim or claims.running_claim(record.pk)
+    mine = claim is not None and claim.reviewer_id == by.pk
+    editable = mine and _is_open(record)
+    draft = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by).first()
+    current = shown(record, record.revision)
+    merged = Merged(current, {}, frozenset())
+    if draft and editable:
+        merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
+    return Desk(record, claim, _original(record), mine, editable, merged, draft if editable else None)
+
+
+def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
+    """Put the record before the person as it is by now, with all that they typed and the reason for the refusal."""
+    claim = claims.running_claim(record.pk)
+    mine = claim is not None and claim.reviewer_id == by.pk
+    current = shown(record, record.revision)
+    merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
+    editable = _is_open(record) and (mine or claim is None)
+    return Desk(record, claim, _original(record), mine, editable, merged, refused=refused)
+
+
+def _seen(form: RecordForm, record: Record) -> "Revision":
+    try:
+        return form.seen(record)
+    except Refused:
+        return record.revision
+
+
+def _is_open(record: Record) -> bool:
+    return record.state in OPEN and record.takedown_id is None and record.retraction_id is None
+
+
+def _original(record: Record) -> Original | None:
+    return Original.objects.filter(record=record).order_by("-pk").first()
+
+
+def shown(record: Record, revision: "Revision") -> dict[str, str]:
+    """Return what stands in the fields before anybody types, one string a field."""
+    labels = {"major": revision.task_type["major"], "minor": revision.task_type["minor"], "domain": revision.domain}
+    return (
+        {name: unix(getattr(revision, name)) for name in TEXTS}
+        | {name: "\n".join(one_line(label) for label in given) for name, given in labels.items()}
+        | {"answer_from": revision.answer_from or record.source.answer_from}
+        | _rights_shown(InEffect.of(record))
+        | {"reason": ""}
+    )
+
+
+def _rights_shown(effect: InEffect) -> dict[str, str]:
+    rights = effect.rights
+    holder = rights.holder if rights else ""
+    worded = rights.published_text if rights else ""
+    return {
+        "rights_said": "confirm",
+        "licence": effect.licence.value,
+        "holder": holder,
+        "copyright_text": "" if worded == published_text(effect.licence, holder) else worded,
+        "source_address": rights.source_address if rights else "",
+    }
+
+
+def choices() -> dict[str, Any]:
+    """Return what the fields of every record choose from."""
+    return {
+        "licences": [choice for choice in Licence.choices if choice[0] != Licence.OBJECTED],
+        "authors": AnswerFrom.choices,
+        "reasons": Reason.choices,
+    }
+
+
+def vocabulary() -> dict[str, list[str]]:
+    """Return, by kind, the labels to suggest: those of the sources, and those that are kept as labels."""
+    words: dict[str, dict[str, None]] = {kind: {} for kind in LABELS}
+    for source in Source.objects.only(*LABELS).order_by("position"):
+        for kind in LABELS:
+            words[kind] |= dict.fromkeys(getattr(source, kind))
+    for kind, name in Label.objects.filter(alias_of=None).order_by("name").values_list("kind", "name"):
+        words[kind][name] = None
+    return {kind: list(names) for kind, names in words.items()}
