@@ -1,0 +1,144 @@
+"""What every reader yields: a document, or the refusal of a record; and what is said of a file that cannot be read."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from review.text.strict import FAULTS, Fault, Faulty, Malformed, Parameters, explain
+
+NO_METADATA = "暂无元数据信息"
+"""What the published data says where there is no metadata."""
+
+RAW_KEPT_BYTES = 4096
+"""How much of a refused record is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One record as a reader found it: clean text, labels as they stood, nothing filled in but ``metadata``."""
+
+    line: int
+    """The number that an editor shows in a file of lines; in a JSON array the number of the element; from 1."""
+    offset: int
+    """Byte of the file at which the record begins."""
+    end: int
+    """Byte after the record and its line end: here a resumed reading starts."""
+    raw: bytes
+    """The record as it stood in the file, without its line end."""
+    instruction: str
+    input: str
+    output: str
+    major: tuple[str, ...] = ()
+    minor: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    metadata: str = NO_METADATA
+    answer_from: str = ""
+    """``human``, ``llm``, ``expert``, or ``""`` for everything else."""
+    external_id: str | None = None
+    claimed_human_verified: bool | None = None
+    """What the file says of itself; kept, never believed."""
+    claimed_copyright: str | None = None
+    unknown_keys: tuple[str, ...] = ()
+    """Keys that the format does not know, ``task_type/…`` for those inside; their values stay in ``raw``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One record that is not taken, and why; positions as in :class:`Document`."""
+
+    line: int
+    offset: int
+    end: int
+    code: str
+    """A key of ``review.text.strict.FAULTS``."""
+    pointer: str = ""
+    """JSON pointer of the faulty value, ``""`` for the whole record."""
+    parameters: Parameters = field(default_factory=dict)
+    """What the message's template needs besides the pointer: plain strings and integers, to be stored with the code."""
+    raw: bytes = b""
+    """The beginning of the record, at most ``RAW_KEPT_BYTES``."""
+    cut: bool = False
+    """Whether the record is longer than ``raw``."""
+
+    @classmethod
+    def because(cls, fault: Malformed, *, line: int, offset: int, end: int, raw: bytes) -> Self:
+        """Refuse the record at this place; ``raw`` may be the whole of it or any beginning beyond the part kept."""
+        kept = raw[:RAW_KEPT_BYTES]
+        return cls(line, offset, end, fault.code, fault.pointer, fault.parameters, kept, len(kept) < len(raw))
+
+    def message(self, language: str = "zh-hans") -> str:
+        """What happened and what to do, in Chinese for ``zh…`` and in English for every other language."""
+        return explain(FAULTS[self.code], self.pointer, self.parameters, language)
+
+
+UNREADABLE: dict[str, Fault] = {
+    "cannot_open": Fault(
+        "The file {name} cannot be opened: {reason}.",
+        "无法打开文件 {name}：{reason}。",
+    ),
+    "not_a_file": Fault(
+        "{name} is not a file. Name a file with records.",
+        "{name} 不是文件。请指定含有记录的文件。",
+    ),
+    "unknown_format": Fault(
+        "There is no format {format}. Known are: {known}.",
+        "没有名为 {format} 的格式。可用的格式：{known}。",
+    ),
+    "unknown_encoding": Fault(
+        "The encoding {encoding} is not supported. Supported are: {known}.",
+        "不支持编码 {encoding}。可用的编码：{known}。",
+    ),
+    "other_encoding": Fault(
+        "The file is not UTF-8 but looks like {guess}. Import it again with --encoding {guess}.",
+        "文件不是 UTF-8，看起来是 {guess}。请加上 --encoding {guess} 重新导入。",
+    ),
+    "not_utf8": Fault(
+        "The file is not UTF-8: the first fault is in line {line}, at byte offset {byte}. It looks like "
+        "{guess}: import it again with --encoding {guess}. (With --encoding utf-8 the lines in UTF-8 are taken, "
+        "the others refused.)",
+        "文件不是 UTF-8：第一处错误在第 {line} 行、文件偏移 {byte} 字节处。看起来是 {guess}："
+        "请加上 --encoding {guess} 重新导入。（若指定 --encoding utf-8，则只收 UTF-8 的行，其余逐行拒绝。）",
+    ),
+    "not_utf8_nor_known": Fault(
+        "The file is not UTF-8: the first fault is in line {line}, at byte offset {byte}. Save it as UTF-8, "
+        "or name its encoding with --encoding. (With --encoding utf-8 the lines in UTF-8 are taken, the others "
+        "refused.)",
+        "文件不是 UTF-8：第一处错误在第 {line} 行、文件偏移 {byte} 字节处。请另存为 UTF-8，或用 --encoding 指明编码。"
+        "（若指定 --encoding utf-8，则只收 UTF-8 的行，其余逐行拒绝。）",
+    ),
+    "not_in_encoding": Fault(
+        "The file cannot be read as {encoding}: the first fault is in line {line}. Name another encoding, or leave "
+        "--encoding out.",
+        "文件无法按 {encoding} 解码：第一处错误在第 {line} 行。请指定其他编码，或去掉 --encoding。",
+    ),
+    "compressed": Fault(
+        "The file is a {kind} archive. Unpack it and import what is inside.",
+        "文件是 {kind} 压缩包。请解压后再导入。",
+    ),
+    "not_text": Fault(
+        "The file is {kind}, not a file of records. Export the records as JSONL or as a JSON array.",
+        "文件是 {kind}，不是记录文件。请将记录导出为 JSONL 或 JSON 数组。",
+    ),
+    "one_object": Fault(
+        "The file is one JSON object spread over several lines. Write one record a line, or a list of records.",
+        "文件是跨多行的单个 JSON 对象。请每行写一条记录，或写成记录的列表。",
+    ),
+    "not_an_array": Fault(
+        "The file does not begin with an opening bracket, so it is no JSON array.",
+        "文件不以左方括号开头，不是 JSON 数组。",
+    ),
+    "no_records": Fault(
+        "The file holds no JSON objects. Write one record a line, or a list of records.",
+        "文件中没有 JSON 对象。请每行写一条记录，或写成记录的列表。",
+    ),
+    "unknown_shape": Fault(
+        "No format fits the records of the file; the first has the keys: {keys}. Name one with --format: {known}.",
+        "没有与文件中记录相符的格式；第一条记录的键为：{keys}。请用 --format 指定：{known}。",
+    ),
+}
+"""Every reason for which a whole file is refused, by its stable code."""
+
+
+class Unreadable(Faulty):
+    """A file that cannot be read as a whole; its codes are the keys of ``UNREADABLE``."""
+
+    faults = UNREADABLE

@@ -1,0 +1,232 @@
+"""Which format, container and encoding a file is in, told from its beginning; or why it cannot be read at all."""
+
+import codecs
+import io
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ingest.document import Refusal, Unreadable
+from ingest.readers import encodings
+from ingest.readers.containers import CONTAINERS
+from ingest.readers.piece import Piece
+from ingest.readers.registry import READERS
+from ingest.readers.shape import Record
+from review.text.strict import Malformed, fault_position, parse_object, printable
+
+SAMPLE_BYTES = 8 << 20
+SAMPLE_LINES = 1000
+MAX_FOREIGN_PERCENT = 1
+DEFAULT_FORMAT = "cqia"
+"""Takes whatever the other shapes take too; stands in where no record of the sample is whole enough to tell."""
+
+ARCHIVES = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"PK\x03\x04": "ZIP",
+    b"PK\x05\x06": "ZIP",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+OTHER_KINDS = {
+    b"\x89PNG\r\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"RIFF": "RIFF",
+    b"%PDF-": "PDF",
+    b"\x7fELF": "ELF",
+    b"MZ\x90": "EXE",
+    b"PAR1": "Parquet",
+    b"ARROW1": "Arrow",
+    b"SQLite format 3": "SQLite",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "Microsoft Office",
+    b"<": "HTML / XML",
+}
+"""Files that are mistaken for records, by their first bytes."""
+
+_UNMARKED_UTF16 = re.compile(rb"[\[{]\x00[^\x00]\x00|\x00[\[{]\x00[^\x00]")
+_INCOMPLETE = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
+_SPREAD_OBJECT = re.compile(rb"\s*+\{\s*?\n")
+_ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
+_MORE_THAN_DAMAGE = 3
+"""Bytes: as many can go wrong in one damaged character of a line that is UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """How a file is to be read: ``READERS[format].read(stream, container=…, encoding=…)``."""
+
+    format: str
+    container: str
+    encoding: str
+    is_empty: bool = False
+    """The file holds nothing, or nothing but white space and a byte order mark."""
+
+
+def recognise(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002 -- named like the option that it takes
+    encoding: str | None = None,
+) -> Recognised:
+    """Look at the beginning of a file; ``format`` and ``encoding`` are believed when they are given.
+
+    Raises:
+        Unreadable: for a file that is no file of records, is in another encoding, or fits no format.
+
+    """
+    if format is not None and format not in READERS:
+        raise Unreadable("unknown_format", format=printable(format), known=", ".join(READERS))
+    sample, is_whole = _sample(Path(path))
+    found = _encoding(sample, encoding, is_whole=is_whole)
+    text = sample if found == "utf-8" else sample.decode(found, "replace").encode()
+    text = text.removeprefix(codecs.BOM_UTF8)
+    if not text or text.isspace():
+        return Recognised(format or DEFAULT_FORMAT, "jsonl", found, is_empty=is_whole)
+    container = _container(text)
+    return Recognised(format or _format(text, container), container, found)
+
+
+def _sample(path: Path) -> tuple[bytes, bool]:
+    """The beginning of the file, and whether that is all of it."""
+    try:
+        if path.exists() and not path.is_file():
+            raise Unreadable("not_a_file", name=printable(path.name))
+        with path.open("rb") as file:
+            sample = file.read(SAMPLE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, Unreadable):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unreadable("cannot_open", name=printable(path.name), reason=printable(reason)) from None
+    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES
+
+
+def _encoding(sample: bytes, declared: str | None, *, is_whole: bool) -> str:
+    """The encoding in which to read the file, once nothing speaks against it."""
+    name = encodings.canonical(declared) if declared else None
+    if name is None:
+        _refuse_utf16(sample)
+    _refuse_other_kinds(sample)
+    if name is None:
+        _check_utf8(sample, is_whole=is_whole)
+        return "utf-8"
+    name = encodings.resolved(io.BytesIO(sample), name)
+    if name != "utf-8":
+        _check_declared(sample, name, is_whole=is_whole)
+    return name
+
+
+def _refuse_utf16(sample: bytes) -> None:
+    """Refuse UTF-16 and UTF-32 that were not declared, with a byte order mark or, before ASCII, without."""
+    marked = encodings.marked(sample)
+    if marked not in {None, "utf-8"}:
+        raise Unreadable("other_encoding", guess=str(marked)[:6])
+    if _UNMARKED_UTF16.match(sample):
+        raise Unreadable("other_encoding", guess="utf-16-be" if sample.startswith(b"\x00") else "utf-16-le")
+
+
+def _refuse_other_kinds(sample: bytes) -> None:
+    for magic, kind in ARCHIVES.items():
+        if sample.startswith(magic):
+            raise Unreadable("compressed", kind=kind)
+    head = sample[:SAMPLE_LINES].removeprefix(codecs.BOM_UTF8).lstrip()
+    for magic, kind in OTHER_KINDS.items():
+        if head.startswith(magic):
+            raise Unreadable("not_text", kind=kind)
+
+
+def _check_utf8(sample: bytes, *, is_whole: bool) -> None:
+    """Refuse a file in another encoding; a few faulty lines among lines of UTF-8 are refused one by one later."""
+    text = sample if is_whole else sample[:-4] + _INCOMPLETE.sub(b"", sample[-4:])
+    first = _first_fault(text, "strict")
+    if first is None:
+        return
+    lines = text.removesuffix(b"\n").split(b"\n")[:SAMPLE_LINES]
+    faulty = [line for line in lines if _first_fault(line, "strict") is not None]
+    foreign = [line for line in faulty if _is_foreign(line)]
+    if len(foreign) * 100 <= len(lines) * MAX_FOREIGN_PERCENT and len(faulty) * 2 <= len(lines):
+        return
+    line = text.count(b"\n", 0, first) + 1
+    guess = encodings.guess(b"\n".join(foreign or faulty))
+    if guess is None:
+        raise Unreadable("not_utf8_nor_known", line=line, byte=first)
+    raise Unreadable("not_utf8", line=line, byte=first, guess=guess)
+
+
+def _first_fault(line: bytes, errors: str) -> int | None:
+    """The first byte that is not UTF-8."""
+    try:
+        line.decode("utf-8", errors)
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def _is_foreign(line: bytes) -> bool:
+    """Whether a line that is not UTF-8 is in another encoding, rather than UTF-8 with a damaged character or CESU-8."""
+    if _first_fault(line, "surrogatepass") is None:
+        return False
+    text = line.decode("utf-8", "surrogateescape")
+    wrong = len(_ESCAPED_BYTES.findall(text))
+    right = sum(not character.isascii() for character in text) - wrong
+    return wrong > max(right, _MORE_THAN_DAMAGE)
+
+
+def _check_declared(sample: bytes, encoding: str, *, is_whole: bool) -> None:
+    """Refuse a file that is not in the encoding it is declared to be in, by the same measure."""
+    pieces = list(islice(CONTAINERS["jsonl"](io.BytesIO(sample), encoding=encoding), SAMPLE_LINES))
+    pieces = pieces if is_whole else pieces[:-1]
+    wrong = [piece for piece in pieces if isinstance(piece, Refusal) and piece.code == "undecodable"]
+    if len(wrong) * 100 > len(pieces) * MAX_FOREIGN_PERCENT:
+        raise Unreadable("not_in_encoding", encoding=encoding, line=wrong[0].line)
+
+
+def _container(text: bytes) -> str:
+    """Which container ``text`` is in; a list alone on its line before a line with an object is a faulty record."""
+    text = text.lstrip()
+    if not text.startswith(b"["):
+        return "jsonl"
+    first, _, rest = text.partition(b"\n")
+    return "jsonl" if rest.lstrip().startswith(b"{") and fault_position(first) is None else "array"
+
+
+def _format(text: bytes, container: str) -> str:
+    """The format of the first record that fits one."""
+    keys: tuple[str, ...] = ()
+    is_unclear = False
+    for piece in islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES):
+        record = _record(piece)
+        if record is None:
+            is_unclear = is_unclear or _may_be_record(piece)
+            continue
+        fitting = next((name for name, reader in READERS.items() if reader.fits(record)), None)
+        if fitting:
+            return fitting
+        keys = keys or tuple(record)
+    if _SPREAD_OBJECT.match(text):
+        raise Unreadable("one_object")
+    if keys:
+        raise Unreadable("unknown_shape", keys=", ".join(map(printable, keys[:12])), known=", ".join(READERS))
+    if is_unclear:
+        return DEFAULT_FORMAT
+    raise Unreadable("no_records")
+
+
+def _record(piece: Piece | Refusal) -> Record | None:
+    if isinstance(piece, Refusal):
+        return None
+    try:
+        return parse_object(piece.body)
+    except Malformed:
+        return None
+
+
+def _may_be_record(piece: Piece | Refusal) -> bool:
+    """Whether something that cannot be parsed at least begins like a record, or is too long to say."""
+    if isinstance(piece, Refusal) and piece.code == "line_too_long":
+        return True
+    return piece.raw.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
