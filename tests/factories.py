@@ -56,17 +56,17 @@ def judgement(record: Record, verdict: Verdict = Verdict.APPROVE, **said: Any) -
     current = Record.objects.select_related("revision").get(pk=record.pk)
     edits = {name: said.pop(name) for name in list(said) if name in decisions.Wording.__dataclass_fields__}
     wording = decisions.Wording.of(current.revision)
-    said = {
+    whole: dict[str, Any] = {
         "seen_revision": current.revision_id,
         "request_id": uuid4(),
         "rights": decisions.SaidOfRights(Decision.RightsSaid.CONFIRM) if verdict == Verdict.APPROVE else None,
         "reason": "测试" if verdict in {Verdict.REJECT, Verdict.ESCALATE} else "",
     } | said
     if edits:
-        said["wording"] = decisions.Wording(
+        whole["wording"] = decisions.Wording(
             **{name: edits.get(name, getattr(wording, name)) for name in decisions.Wording.__dataclass_fields__}
         )
-    return decisions.Judgement(verdict=verdict, **said)
+    return decisions.Judgement(verdict=verdict, **whole)
 
 
 def approve(record: Record, by: User, **said: Any) -> Decision:

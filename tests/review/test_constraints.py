@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,7 +35,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def sql(statement: str, *parameters: object) -> None:
+def sql(statement: str, *parameters: Any) -> None:
     """Run a statement by hand, as somebody with a database shell would, its constraints checked at once."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -69,7 +70,7 @@ def claim(of: Record, by: User, purpose: str = "review") -> Claim:
     return Claim.objects.create(record=of, reviewer=by, purpose=purpose, token=uuid4(), lease_until=LATER)
 
 
-def declared(statement: str, *parameters: object) -> None:
+def declared(statement: str, *parameters: Any) -> None:
     """The same with a cause declared, so that only the constraint in question is left to refuse."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -77,7 +78,7 @@ def declared(statement: str, *parameters: object) -> None:
         cursor.execute(statement, parameters)
 
 
-def past_the_history(statement: str, *parameters: object) -> None:
+def past_the_history(statement: str, *parameters: Any) -> None:
     """The same as by somebody who took the constraint on moves away first."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

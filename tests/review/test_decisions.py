@@ -3,7 +3,20 @@ from uuid import uuid4
 import pytest
 
 from review import claims, decisions
-from review.models import Claim, Decision, Draft, Licence, Move, Record, Revision, State, User, Verdict, Withdrawal
+from review.models import (
+    Claim,
+    Decision,
+    Draft,
+    Licence,
+    Move,
+    Record,
+    Revision,
+    Source,
+    State,
+    User,
+    Verdict,
+    Withdrawal,
+)
 from review.refused import Ground, Refused
 from tests.factories import add_records, approve, candidate, judgement, record
 
@@ -73,8 +86,8 @@ def test_setting_rights_concerns_this_record_only(lin: User) -> None:
     said = decisions.SaidOfRights(Decision.RightsSaid.SET, "CC-BY-4.0", "某作者", "© 某作者")
     approve(first, lin, rights=said)
     approve(second, lin)
-    released = Record.objects.releasable(Licence.open()).get()
-    assert (released.pk, released.copyright, released.holder) == (first.pk, "© 某作者", "某作者")
+    released = vars(Record.objects.releasable(Licence.open()).get())
+    assert (released["id"], released["copyright"], released["holder"]) == (first.pk, "© 某作者", "某作者")
 
 
 def test_objection_holds_the_record_back_under_every_policy(lin: User) -> None:
@@ -226,7 +239,7 @@ def test_consumer_may_not_decide(tao: User) -> None:
     assert refused.value.ground == Ground.FORBIDDEN
 
 
-def test_reviewer_limited_to_another_source_may_not_decide(lin: User, law_gee: object) -> None:
+def test_reviewer_limited_to_another_source_may_not_decide(lin: User, law_gee: Source) -> None:
     lin.sources.set([law_gee])
     given = record("ruozhiba")
     with pytest.raises(Refused) as refused:
