@@ -20,7 +20,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Let the test session empty append-only tables between tests; nothing else may."""
     from django.conf import settings  # noqa: PLC0415  read after the plugin has configured it
 

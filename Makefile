@@ -1,0 +1,76 @@
+# CQIA: everything a developer or a first user needs. `make help` lists it.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PORT ?= 8000
+ARGS ?=
+COMPILE := --quiet --upgrade --universal --python-version 3.12 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+# The environment keeps a copy of each lock file that was installed into it, and is made anew when one has changed.
+define environment
+set -e; \
+for lock in requirements.lock requirements-dev.lock; do \
+	if [ -e $(VENV)/$$lock ] && ! cmp -s $$lock $(VENV)/$$lock; then rm -rf $(VENV); fi; \
+done; \
+if [ -e $(VENV)/$(1) ] && $(PYTHON) -c '' 2>/dev/null; then exit 0; fi; \
+if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	for name in python3 python3.14 python3.13 python3.12; do \
+		if $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+			python=$$name; break; \
+		fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo 'CQIA needs Python 3.12 or newer with its venv module (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python3).' >&2; \
+		exit 1; \
+	fi; \
+	rm -rf $(VENV); \
+	$$python -m venv $(VENV); \
+fi; \
+echo 'Installing the locked packages into $(VENV) …'; \
+$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r $(1); \
+cp $(2) $(VENV)/
+endef
+
+.PHONY: help
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: environment ## start the site and its worker at http://127.0.0.1:8000/ until Ctrl-C (PORT=…)
+	@$(PYTHON) manage.py setup
+	@exec $(PYTHON) manage.py serve --port $(PORT)
+
+.PHONY: test
+test: environment-dev ## run every test (ARGS=… goes to pytest)
+	@$(PYTHON) -m tests.chromium
+	@exec $(PYTHON) -m pytest -n 2 $(ARGS)
+
+.PHONY: check
+check: environment-dev ## check format, lint, types, import contracts, migrations, generated pages
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy .
+	$(VENV)/bin/lint-imports
+	$(PYTHON) manage.py makemigrations --check --dry-run
+	$(PYTHON) manage.py record_states --check
+
+.PHONY: fix
+fix: environment-dev ## mend what can be mended by itself: format, imports, simple lint
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+.PHONY: bench
+bench: environment ## measure the program against the floor in the same run (ARGS=--quick)
+	@exec $(PYTHON) -m cqia_site.embedded $(PYTHON) -m bench $(ARGS)
+
+.PHONY: lock
+lock: environment-dev ## renew the lock files
+	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml --output-file requirements.lock
+	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml -c requirements.lock --group dev --output-file requirements-dev.lock
+
+.PHONY: environment environment-dev
+environment:
+	@$(call environment,requirements.lock,requirements.lock)
+environment-dev:
+	@$(call environment,requirements-dev.lock,requirements.lock requirements-dev.lock)

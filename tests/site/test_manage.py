@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import manage
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "line", ["", "help", "help serve", "serve --help", "--version", "version", "makemessages -l en", "compilemessages"]
+)
+def test_what_needs_no_service_starts_none(line: str) -> None:
+    assert not manage.needs_services(line.split())
+
+
+@pytest.mark.parametrize("line", ["migrate", "ingest a.jsonl --source zhihu", "shell -c help"])
+def test_what_goes_to_the_database_has_it(line: str) -> None:
+    assert manage.needs_services(line.split())
+
+
+def test_services_that_cannot_be_had_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    refused = subprocess.run(
+        [sys.executable, "manage.py", "migrate"],
+        check=False,
+        cwd=ROOT,
+        env=environment | {"CQIA_DATA_DIR": str(tmp_path / "file" / "var")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert len(refused.stderr.strip().splitlines()) == 1
