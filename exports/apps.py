@@ -1,7 +1,20 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class ExportsConfig(AppConfig):
     name = "exports"
-    verbose_name = _("exports")
+    verbose_name = _("Exports")
+
+    def ready(self) -> None:
+        """See to it that a migrated database has its policies."""
+        post_migrate.connect(_furnish, sender=self)
+
+
+def _furnish(**_kwargs: Any) -> None:
+    from exports.policies import load_policies  # noqa: PLC0415  models are not loaded yet when this module is
+
+    load_policies()

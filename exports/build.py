@@ -1,0 +1,243 @@
+"""Writing the folder of a release from its frozen rows, in pages, so that it may be stopped and begun again anywhere.
+
+The row of the release in the database is the truth. A builder claims it with a lease and a fencing number; one that has
+been overtaken writes nothing more, and its folder is thrown away.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from socket import gethostname
+from time import monotonic
+from typing import Self
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DateTimeField, F, Func, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exports import card, folders, manifest, storage
+from exports.facts import CARD, MANIFEST, File, SourceFacts, gathered
+from exports.models import Artifact, Release
+from exports.rows import frozen_rows
+from review.refused import Refused
+
+LEASE = timedelta(minutes=2)
+HEARTBEAT_SECONDS = 10.0
+PAGE_ROWS = 8192
+BLOCK_BYTES = 256 * 1024
+
+type Progress = Callable[[int, int], object]
+"""Called with the number of records written, and of all."""
+
+
+class Busy(Exception):  # noqa: N818  a state, not an error
+    """Another process builds this release at this moment, or has taken its build over."""
+
+
+def build(release_id: int, *, progress: Progress = lambda _done, _total: None) -> Release:
+    """See to it that the folder of a release stands, whole and as it was first written, and return the release.
+
+    Raises `Busy` while another process is at it, `Refused` when the release cannot be written, and `OSError` when the
+    disk refuses. Nothing is visible under the release's name before all of it is on the disk.
+    """
+    claim = _Claim.of(release_id)
+    try:
+        release = Release.objects.select_related("policy").get(pk=release_id)
+        _check_not_suspended(release)
+        if not storage.is_intact(release):
+            _write(release, claim, progress)
+        claim.end()
+    except BaseException as error:
+        claim.give_up(error)
+        raise
+    release.refresh_from_db()
+    return release
+
+
+def abandoned() -> "QuerySet[Release]":
+    """Return the releases that were cut a while ago and that nobody builds."""
+    free = Q(lease_until=None) | Q(lease_until__lt=_clock())
+    return Release.objects.filter(free, state=Release.State.CUT, cut_at__lt=_clock() - LEASE).order_by("pk")
+
+
+def quarantine(release: Release) -> None:
+    """Give up on a release whose builders have all been stopped; asking for it again starts anew."""
+    said = _("Building was stopped %(number)d times. Ask for the release again when the cause is known.")
+    unchanged = Release.objects.filter(pk=release.pk, fence=release.fence, state=Release.State.CUT)
+    unchanged.update(state=Release.State.FAILED, error=said % {"number": release.attempts})
+
+
+def _check_not_suspended(release: Release) -> None:
+    number = storage.taken_down(release)
+    if number:
+        raise Refused(
+            _("%(number)d records of release “%(version)s” have been taken down since it was cut. Cut the next one.")
+            % {"number": number, "version": release.version}
+        )
+
+
+def _clock() -> Func:
+    return Func(function="clock_timestamp", output_field=DateTimeField())
+
+
+def _prefix(release_id: int) -> str:
+    return f".building-{release_id}"
+
+
+@dataclass(slots=True)
+class _Claim:
+    """The right to build a release: good as long as nobody has taken a higher number."""
+
+    release: int
+    fence: int
+    renewed: float = field(default_factory=monotonic)
+
+    @classmethod
+    def of(cls, release_id: int) -> Self:
+        """Take the release, unless its builder is alive; a dead one on this machine is known by its folder's lock."""
+        free = Q(lease_until=None) | Q(lease_until__lt=_clock())
+        root = Path(settings.RELEASE_ROOT)
+        if not any(folders.is_held(folder) for folder in root.glob(f"{_prefix(release_id)}.*")):
+            free |= Q(builder=gethostname())
+        with transaction.atomic():
+            taken = Release.objects.filter(free, pk=release_id, state__in=Release.BUILDABLE).update(
+                fence=F("fence") + 1,
+                attempts=F("attempts") + 1,
+                lease_until=_clock() + LEASE,
+                builder=gethostname(),
+                error="",
+            )
+            if not taken:
+                raise Busy(release_id)
+            return cls(release_id, Release.objects.values_list("fence", flat=True).get(pk=release_id))
+
+    def owned(self) -> "QuerySet[Release]":
+        return Release.objects.filter(pk=self.release, fence=self.fence)
+
+    def renew(self) -> None:
+        """Prolong the lease from time to time; raise `Busy` when somebody else has taken the release."""
+        if monotonic() - self.renewed > HEARTBEAT_SECONDS:
+            if not self.owned().update(lease_until=_clock() + LEASE):
+                raise Busy(self.release)
+            self.renewed = monotonic()
+
+    def hold(self) -> None:
+        """Keep everybody else from taking the release until the transaction ends; raise `Busy` when too late."""
+        if self.owned().select_for_update().first() is None:
+            raise Busy(self.release)
+
+    def end(self) -> None:
+        """Free the release: the work is done."""
+        self.owned().update(lease_until=None, attempts=0)
+
+    def give_up(self, error: BaseException) -> None:
+        """Free the release and keep the reason; one that has never been built has failed, unless it was stopped."""
+        self.owned().update(lease_until=None)
+        if isinstance(error, Exception):
+            said = str(error) or type(error).__name__
+            self.owned().update(error=said)
+            self.owned().filter(state=Release.State.CUT).update(state=Release.State.FAILED)
+
+
+def _write(release: Release, claim: _Claim, progress: Progress) -> None:
+    target = storage.folder_of(release)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with folders.staged(target.parent, _prefix(release.pk)) as folder:
+        sources, files = _write_sources(folder, release, claim, progress)
+        texts = _texts(release, sources, files)
+        files += [_write_text(folder, release, name, text) for name, text in texts.items()]
+        with transaction.atomic():
+            claim.hold()
+            _record(release, files, texts)
+            folders.place(folder, target, replacing=True)
+            _mark_built(release, claim)
+
+
+def _write_sources(
+    folder: Path, release: Release, claim: _Claim, progress: Progress
+) -> tuple[list[SourceFacts], list[File]]:
+    sources = [SourceFacts(described) for described in release.sources]
+    moment = storage.moment_of(release)
+    files: list[File] = []
+    position = 0
+    for source in sources:
+        end = position + source.records
+        paths = [f"{kind}/{source.slug}.jsonl" for kind in ("data", "records")]
+        with folders.Writer(folder / paths[0], moment) as data, folders.Writer(folder / paths[1], moment) as records:
+            while position < end:
+                claim.renew()
+                upto = min(position + PAGE_ROWS, end)
+                source.kinds.update(_write_page(release, position, upto, data, records))
+                position = upto
+                progress(position, release.records)
+        files += [_file(path, writer) for path, writer in zip(paths, (data, records), strict=True)]
+    return sources, files
+
+
+def _write_page(release: Release, after: int, upto: int, data: folders.Writer, records: folders.Writer) -> list[bytes]:
+    """Write the rows at positions `after` + 1 to `upto` and return their kinds."""
+    lines: list[bytes] = []
+    about: list[bytes] = []
+    kinds: list[bytes] = []
+    size = 0
+    for line, head, tail, kind in frozen_rows(release.pk, after, upto):
+        lines.append(line)
+        about.append(head + sha256(line).hexdigest().encode() + tail)
+        kinds.append(kind)
+        size += len(line)
+        if size > BLOCK_BYTES:
+            data.lines(lines)
+            records.lines(about)
+            lines, about, size = [], [], 0
+    data.lines(lines)
+    records.lines(about)
+    if len(kinds) != upto - after:
+        raise Refused(_("Rows of release “%(version)s” are missing.") % {"version": release.version})
+    return kinds
+
+
+def _file(path: str, writer: folders.Writer) -> File:
+    return File(path, writer.records, writer.bytes, writer.sha256)
+
+
+def _texts(release: Release, sources: list[SourceFacts], files: list[File]) -> dict[str, str]:
+    """Return the files that the program words itself: as they were first worded, else worded now."""
+    kept = {path: text for path, text in release.artifacts.values_list("path", "text") if text is not None}
+    if kept:
+        return kept
+    facts = gathered(release, sources)
+    worded = card.render(release, facts)
+    data = worded.encode()
+    listed = [*files, File(CARD, None, len(data), sha256(data).hexdigest())]
+    return {CARD: worded, MANIFEST: manifest.render(release, facts, listed)}
+
+
+def _write_text(folder: Path, release: Release, name: str, text: str) -> File:
+    with folders.Writer(folder / name, storage.moment_of(release)) as writer:
+        writer.write(text.encode())
+    return File(name, None, writer.bytes, writer.sha256)
+
+
+def _record(release: Release, files: list[File], texts: dict[str, str]) -> None:
+    """Keep what was written; where it was written before, refuse any difference."""
+    before = dict(release.artifacts.values_list("path", "sha256"))
+    now = {file.path: file.sha256 for file in files}
+    if not before:
+        Artifact.objects.bulk_create(
+            Artifact(release=release, text=texts.get(file.path), **asdict(file)) for file in files
+        )
+    elif before != now:
+        differing = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+        raise Refused(
+            _("Release “%(version)s” cannot be written as it was: %(paths)s would differ.")
+            % {"version": release.version, "paths": ", ".join(differing)}
+        )
+
+
+def _mark_built(release: Release, claim: _Claim) -> None:
+    proof = Artifact.objects.get(release=release, path=MANIFEST).sha256
+    unbuilt = claim.owned().filter(state__in=[Release.State.CUT, Release.State.FAILED])
+    unbuilt.update(state=Release.State.BUILT, built_at=_clock(), manifest_sha256=proof)

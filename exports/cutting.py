@@ -1,0 +1,163 @@
+"""The cut: what a release holds, and what was held back, frozen by one statement from one snapshot."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, DateTimeField, F, Func, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from exports.facts import ALL
+from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
+from exports.rows import held_back
+from review.models import Record, Source
+from review.refused import Ground, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from exports.models import Policy
+    from review.models import User
+
+    type Records = QuerySet[Any, Any]
+    type Counts = dict[str, dict[str, int]]
+
+FORMATS = ("cqia",)
+
+# One snapshot serves the whole statement, in READ COMMITTED too: a decision that arrives meanwhile is in or out, whole.
+_CUT = """
+    WITH chosen (record_id, revision_id, verdict_id, rights_id, external_id, slug) AS ({chosen}),
+    placed AS MATERIALIZED (
+        SELECT row_number() OVER (ORDER BY slug COLLATE "C", record_id) AS position, chosen.* FROM chosen
+    ),
+    held (slug, reason, records) AS ({held}),
+    frozen AS (
+        INSERT INTO exports_releaserow
+            (release_id, position, record_id, revision_id, verdict_id, rights_id, external_id)
+        SELECT %s, position, record_id, revision_id, verdict_id, rights_id, external_id FROM placed
+    )
+    SELECT slug, '', count(*) FROM placed GROUP BY slug UNION ALL SELECT slug, reason, records FROM held
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked for beside version and policy: two requests are the same when these are equal.
+
+    `sources` are slugs; none means every source.
+    """
+
+    sources: tuple[str, ...] = ()
+    formats: tuple[str, ...] = FORMATS
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return what the release keeps of it: an option that is not used leaves no trace, so that more may come."""
+        said = {"sources": sorted(set(self.sources)), "formats": sorted(set(self.formats))}
+        return {name: values for name, values in said.items() if values}
+
+
+def releasable(licences: "Collection[str]", sources: "Collection[str]") -> "Records":
+    """Return the records of these sources that leave under `licences`."""
+    records: Records = Record.objects.releasable(licences)
+    return records.filter(source__slug__in=sources) if sources else records
+
+
+def held(licences: "Collection[str]", sources: "Collection[str]") -> "Records":
+    """Return how many approved records of these sources do not leave: (slug, reason, number)."""
+    records = held_back(licences)
+    chosen: Records = records.filter(source__slug__in=sources) if sources else records
+    counted: Records = chosen.values("source__slug", "reason").annotate(number=Count("pk")).order_by()
+    return counted
+
+
+def check_version(version: str) -> None:
+    """Refuse what is no proper name for a version; the database refuses it as well."""
+    if not re.fullmatch(VERSION, version) or ".." in version:
+        raise Refused(BAD_VERSION, ground=Ground.INVALID)
+
+
+def cut(*, version: str, policy: "Policy", options: Options, by: "User | None") -> Release:
+    """Freeze the records that are releasable now as a new release, in one short transaction.
+
+    Raises `Refused` when the version cannot be used: taken, being cut at this moment, or no proper name.
+    """
+    check_version(version)
+    try:
+        with transaction.atomic():
+            _take_name(version)
+            release = _plan(version, policy, options, by)
+            released, back = _freeze(release, options)
+            _finish(release, released, back)
+    except IntegrityError as error:
+        raise Refused(_("A release “%(version)s” exists already.") % {"version": version}) from error
+    release.refresh_from_db()
+    return release
+
+
+def _take_name(version: str) -> None:
+    """Let no two cuts of one name run side by side: the second is told at once, not after the first has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"release {version.lower()}"])
+        (is_ours,) = cursor.fetchone() or (False,)
+    if not is_ours:
+        raise Refused(_("A release “%(version)s” is being cut at this moment.") % {"version": version})
+    if Release.objects.filter(version__iexact=version).exists():
+        raise Refused(_("A release “%(version)s” exists already.") % {"version": version})
+
+
+def _plan(version: str, policy: "Policy", options: Options, by: "User | None") -> Release:
+    if version.lower().endswith(INTERNAL) and not policy.is_internal:
+        raise Refused(NOT_INTERNAL, ground=Ground.INVALID)
+    return Release.objects.create(
+        version=version,
+        policy=policy,
+        is_internal=policy.is_internal,
+        licences=sorted(policy.licences),
+        options=options.as_json(),
+        by=by,
+        app_version=settings.VERSION,
+    )
+
+
+def _freeze(release: Release, options: Options) -> "tuple[dict[str, int], Counts]":
+    """Write the rows of the release; return the numbers released by source, and held back by source and reason."""
+    in_effect = Coalesce("rights_id", "batch__rights_id", "source__rights_id")
+    records = releasable(release.licences, options.sources).annotate(in_effect=in_effect).order_by()
+    chosen = records.values("pk", "revision_id", "verdict_id", "in_effect", "external_id", "source__slug")
+    chosen_sql, chosen_values = chosen.query.sql_with_params()
+    held_sql, held_values = held(release.licences, options.sources).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_CUT.format(chosen=chosen_sql, held=held_sql), [*chosen_values, *held_values, release.pk])
+        counted = cursor.fetchall()
+    released = {slug: number for slug, reason, number in counted if not reason}
+    back: Counts = {}
+    for slug, reason, number in sorted(counted):
+        if reason:
+            back.setdefault(slug, {})[reason] = number
+    return released, back
+
+
+def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
+    moment = Func(template="date_trunc('second', statement_timestamp())", output_field=DateTimeField())
+    Release.objects.filter(pk=release.pk).update(
+        state=Release.State.CUT,
+        cut_at=moment,
+        records=sum(released.values()),
+        sources=_described(released),
+        held_back=back,
+    )
+
+
+def _described(released: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the sources in the order of the release's rows, as they are called now, with their numbers."""
+    if ALL in released:
+        message = _("A source is called “all”, as the configuration of all sources is. Give it another name.")
+        raise Refused(message, ground=Ground.INVALID)
+    names = ("slug", "name_zh", "name_en", "methods")
+    category = {f"category_{name}": F(f"category__{name}") for name in ("slug", "name_zh", "name_en")}
+    known = Source.objects.filter(slug__in=released).values(*names, **category)
+    described = [said | {"records": released[said["slug"]]} for said in known]
+    return sorted(described, key=lambda said: said["slug"])

@@ -1,0 +1,89 @@
+"""What is asked of the pages of releases and tokens."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from exports.models import BAD_VERSION, VERSION, Policy
+from exports.policies import DEFAULT
+from exports.releases import options
+from exports.tokens import MAX_DAYS
+from review import access
+from review.models import Scope, Source, User
+
+if TYPE_CHECKING:
+    from exports.cutting import Options
+
+RESERVED = {"new", "tokens"}
+"""Addresses of pages: a release of this name would stand behind one of them."""
+USUAL_DAYS = 90
+
+
+class PlanForm(forms.Form):
+    """What a release is to hold. No source means every source."""
+
+    policy = forms.ModelChoiceField(Policy.objects.order_by("is_internal", "pk"), to_field_name="slug", required=False)
+    source = forms.ModelMultipleChoiceField(Source.objects.all(), to_field_name="slug", required=False)
+
+    def clean_policy(self) -> Policy:
+        """Return the policy chosen, or the usual one."""
+        chosen: Policy | None = self.cleaned_data.get("policy")
+        return chosen or Policy.objects.get(slug=DEFAULT)
+
+    def options(self) -> "Options":
+        """Return the options of the release."""
+        return options(sources=[source.slug for source in self.cleaned_data["source"]])
+
+
+class CutForm(PlanForm):
+    """A plan, and the version under which it is cut."""
+
+    version = forms.RegexField(
+        VERSION, max_length=64, error_messages={"invalid": BAD_VERSION, "required": _("Give the version a name.")}
+    )
+
+    def clean_version(self) -> str:
+        """Refuse the names of pages."""
+        version: str = self.cleaned_data["version"]
+        if version.lower() in RESERVED:
+            raise forms.ValidationError(_("This word is the address of a page. Choose another version."))
+        return version
+
+
+class TokenForm(forms.Form):
+    """A token to be made. Managers make them for anybody who may sign in, others for themselves, to read."""
+
+    user = forms.ModelChoiceField(User.objects.none(), to_field_name="username", required=False)
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, error_messages={"required": _("Choose what the token is for.")}
+    )
+    days = forms.IntegerField(min_value=1, max_value=MAX_DAYS, initial=USUAL_DAYS)
+    note = forms.CharField(required=False, max_length=200)
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.by = by
+        self.allowed = list(Scope) if access.can_manage(by) else [Scope.EXPORT_READ]
+        cast("forms.MultipleChoiceField", self.fields["scopes"]).choices = [
+            (one.value, one.label) for one in self.allowed
+        ]
+        if access.can_manage(by):
+            cast("forms.ModelChoiceField[User]", self.fields["user"]).queryset = self.people()
+
+    def people(self) -> QuerySet[User]:
+        """Return those for whom a token may be made, when there is a choice."""
+        return User.objects.filter(is_active=True).order_by("username")
+
+    def clean_user(self) -> User:
+        """Return the bearer: whoever makes the token, unless somebody else was named."""
+        return self.cleaned_data.get("user") or self.by
+
+    def clean_note(self) -> str:
+        """Refuse what cannot be shown on one line."""
+        note: str = self.cleaned_data["note"]
+        if not note.isprintable():
+            raise forms.ValidationError(gettext("Write the note on one line, without control characters."))
+        return note

@@ -1,0 +1,104 @@
+from time import monotonic, sleep
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+
+from exports import build, placing, releases
+from exports.cutting import FORMATS
+from exports.facts import moment, reasons
+from exports.models import Release
+from exports.policies import DEFAULT
+from exports.reporting import ReportingCommand
+
+WAIT_SECONDS = 0.5
+
+
+class Command(ReportingCommand):
+    help = "Cut a release, or take the same one again, and place a checked copy of it in a folder."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("version", help="such as v1.0")
+        parser.add_argument("--out", required=True, metavar="DIR", help="the folder to make")
+        parser.add_argument("--source", nargs="+", action="extend", default=[], metavar="SLUG", help="only these")
+        parser.add_argument("--format", default="cqia", metavar="NAME,…", help=f"there are: {', '.join(FORMATS)}")
+        parser.add_argument("--policy", default=DEFAULT, metavar="NAME", help=f"what may leave; without it: {DEFAULT}")
+
+    def work(self, options: dict[str, Any]) -> None:
+        """Check the place before the version is taken; then cut, build, place."""
+        began = monotonic()
+        target = placing.check_place(options["out"])
+        release, is_new = releases.obtain(
+            version=options["version"],
+            policy=releases.policy_named(options["policy"]),
+            options=releases.options(sources=options["source"], formats=options["format"].split(",")),
+            by=None,
+        )
+        release = self._built(release)
+        is_placed = placing.place(release, target)
+        self._explain(release, is_new=is_new)
+        self.say(_("Placed in %(path)s.") % {"path": target} if is_placed else _("It is there already, and intact."))
+        self.conclude(_object(release) | {"seconds": round(monotonic() - began, 3)})
+
+    def _built(self, release: Release) -> Release:
+        is_told = False
+        with self.progress(_("Writing release %(version)s") % {"version": release.version}) as show:
+            while True:
+                try:
+                    return build.build(release.pk, progress=show)
+                except build.Busy:
+                    if not is_told:
+                        self.say(_("Another process is building this release. Waiting for it to end."))
+                    is_told = True
+                    sleep(WAIT_SECONDS)
+
+    def _explain(self, release: Release, *, is_new: bool) -> None:
+        """Say what the release holds, what it does not, and what there is to decide."""
+        said = {"name": release.name, "records": release.records, "policy": release.policy.slug, "at": moment(release)}
+        if is_new:
+            self.say(_("Release %(name)s holds %(records)s records, under policy “%(policy)s”.") % said)
+        else:
+            self.say(_("Release %(name)s was cut at %(at)s: %(records)s records, policy “%(policy)s”.") % said)
+        if release.is_internal:
+            self.say(_("It is for training in the house only and is never published."))
+        held = reasons(release.held_back)
+        for reason, number in held.items():
+            self.say(_explained(reason, number, release))
+        if not release.records and not held:
+            self.say(_("It holds nothing: no record was approved yet. Records are approved under /review/."))
+        elif held and not is_new:
+            self.say(_("What was decided since is in no release that exists: cut another version."))
+
+
+def _explained(reason: str, number: int, release: Release) -> str:
+    said = {"number": number, "policy": release.policy.slug}
+    sentences = {
+        "rights-unknown": _(
+            "Held back: %(number)s approved records of unknown rights. Decide the rights of their source or import "
+            "under /admin/review/rights/, or name them when importing (ingest … --licence NAME --holder TEXT); the "
+            "policy “internal” lets them leave for training in the house."
+        ),
+        "rights-restricted": _("Held back: %(number)s approved records of restricted rights, which never leave."),
+        "rights-objected": _(
+            "Held back: %(number)s approved records to whose rights a reviewer objected. The objections stand under "
+            "/admin/review/rights/, where the rights are decided anew."
+        ),
+        "licence-not-in-policy": _(
+            "Held back: %(number)s approved records whose licence is not in the policy “%(policy)s”. Choose a policy "
+            "that holds it with --policy."
+        ),
+        "taken-down": _("Held back: %(number)s approved records that were taken down."),
+        "retracted": _("Held back: %(number)s approved records whose import was taken back."),
+    }
+    return sentences[reason] % said
+
+
+def _object(release: Release) -> dict[str, Any]:
+    files = release.artifacts.order_by("path").values("path", "records", "bytes", "sha256")
+    return {
+        "version": release.version,
+        "records": release.records,
+        "held_back": reasons(release.held_back),
+        "files": list(files),
+    }

@@ -1,0 +1,46 @@
+"""The manifest: everything that a program wants to know of a release, and the hash of every file in it."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from exports.facts import INTERNAL_NOTICE, moment, reasons, title
+
+if TYPE_CHECKING:
+    from exports.facts import Facts, File, SourceFacts
+    from exports.models import Release
+
+
+def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
+    """Return the manifest of a release that holds `files`, the manifest itself apart."""
+    said: dict[str, Any] = {
+        "name": title(release),
+        "version": release.version,
+        "internal": release.is_internal,
+        **({"notice": INTERNAL_NOTICE} if release.is_internal else {}),
+        "cut_at": moment(release),
+        "app_version": release.app_version,
+        "policy": {"name": release.policy.slug, "licences": release.licences},
+        "options": release.options,
+        "records": release.records,
+        "sources": [_source(source) for source in facts.sources],
+        "licences": facts.licences,
+        "verification": {"reviewers": facts.reviewers, "edited": facts.edited, "settled": facts.settled},
+        "held_back": reasons(release.held_back),
+        "held_back_by_source": release.held_back,
+        "files": [asdict(file) for file in sorted(files, key=lambda file: file.path)],
+    }
+    return json.dumps(said, ensure_ascii=False, indent=2) + "\n"
+
+
+def _source(source: "SourceFacts") -> dict[str, Any]:
+    return {
+        "source": source.slug,
+        "name_zh": source.described["name_zh"],
+        "name_en": source.described["name_en"],
+        "category": source.described["category_slug"],
+        "records": source.records,
+        "licences": source.licences,
+        "answer_from": source.answer_from,
+        "edited": source.edited,
+    }

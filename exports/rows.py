@@ -1,0 +1,176 @@
+"""The published shape, and the queries that stream it.
+
+The database itself writes each line: `to_json` escapes exactly what Python's `json` escapes with `ensure_ascii=False`,
+the lists are kept export-ready beside the revision, and COPY in binary form hands the bytes over untouched. Joins are
+LATERAL with OFFSET 0, so that a page of rows costs its look-ups by key and never a scan, whatever the planner thinks.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Case, CharField, QuerySet, Value, When
+
+from review.models import NO_COPYRIGHT_STATED, Licence, Record, State
+
+PIECE_BYTES = 64 * 1024
+PAGE_BYTES = 4 * 1024 * 1024
+FIRST_PAGE_ROWS = 256
+PAGE_ROWS = 4096
+
+_VALUES = {
+    "instruction": "to_json(wording.instruction)",
+    "input": "to_json(wording.input)",
+    "output": "to_json(wording.output)",
+    "task_type": "wording.task_type_text",
+    "domain": "wording.domain_text",
+    "metadata": "to_json(wording.metadata)",
+    "answer_from": "to_json(wording.answer_from)",
+    "human_verified": "'true'",
+    "copyright": "to_json(said.copyright)",
+}
+FIELDS = tuple(_VALUES)
+"""The nine fields, in the order in which they are published."""
+
+
+def _object(values: dict[str, str]) -> str:
+    """Return the SQL that writes a JSON object as `json.dumps` does; `values` are SQL expressions by key."""
+    return " || ', ' || ".join(f"'\"{key}\": ' || {value}" for key, value in values.items())
+
+
+LINE = f"'{{' || {_object(_VALUES)} || '}}'"
+"""One line as SQL, over `wording` (a revision) and `said` (a row with `copyright`)."""
+
+_WORDING = """
+    CROSS JOIN LATERAL (
+        SELECT * FROM review_revision WHERE review_revision.id = said.revision_id OFFSET 0
+    ) wording
+"""
+
+_HEAD = """'{"id": ' || said.id || ', "sha256": "'"""
+_TAIL = "'\", ' || " + _object(
+    {
+        "licence": "to_json(said.licence)",
+        "holder": "to_json(said.holder)",
+        "external_id": "COALESCE(to_json(said.external_id)::text, 'null')",
+    }
+)
+_KIND = "said.licence || '|' || wording.answer_from || CASE WHEN wording.author_id IS NULL THEN '|' ELSE '|edited' END"
+_FROZEN = f"""
+    SELECT {LINE}, {_HEAD}, {_TAIL} || '}}', {_KIND} FROM (
+        SELECT frozen.position, frozen.record_id AS id, frozen.revision_id, frozen.external_id,
+            COALESCE(rights.published_text, %(no_copyright)s) AS copyright,
+            COALESCE(rights.licence, %(unknown)s) AS licence, COALESCE(rights.holder, '') AS holder
+        FROM (
+            SELECT * FROM exports_releaserow
+            WHERE release_id = %(release)s AND position > %(after)s AND position <= %(upto)s
+            ORDER BY position OFFSET 0
+        ) frozen
+        LEFT JOIN LATERAL (
+            SELECT * FROM review_rights WHERE review_rights.id = frozen.rights_id OFFSET 0
+        ) rights ON true
+    ) said {_WORDING} ORDER BY said.position
+"""  # noqa: S608  the constants of this module
+
+
+def held_back(licences: Collection[str]) -> "QuerySet[Any, Any]":
+    """Return the approved records that do not leave under `licences`, each with its `reason`."""
+    approved: QuerySet[Any, Any] = Record.objects.filter(state=State.APPROVED).with_rights()
+    reason = Case(
+        When(takedown__isnull=False, then=Value("taken-down")),
+        When(retraction__isnull=False, then=Value("retracted")),
+        When(licence=Licence.RESTRICTED, then=Value("rights-restricted")),
+        When(licence=Licence.OBJECTED, then=Value("rights-objected")),
+        When(licence__in=sorted(licences), then=Value("")),
+        When(licence=Licence.UNKNOWN, then=Value("rights-unknown")),
+        default=Value("licence-not-in-policy"),
+        output_field=CharField(),
+    )
+    approved = approved.annotate(reason=reason)
+    return approved.exclude(reason="")
+
+
+def frozen_rows(release: int, after: int, upto: int) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
+    """Read the rows of a release at positions `after` + 1 to `upto`, in one statement of its own.
+
+    Yields for each the published line; what stands in `records/` before and after the line's sha256, all without a
+    newline; and its kind, `licence|answer from|edited or nothing`, to be counted.
+    """
+    said = {
+        "release": release,
+        "after": after,
+        "upto": upto,
+        "no_copyright": NO_COPYRIGHT_STATED,
+        "unknown": Licence.UNKNOWN.value,
+    }
+    return _copied(_FROZEN, said, columns=4)
+
+
+@dataclass(slots=True)
+class _Page:
+    data: bytes = b""
+    rows: int = 0
+    last: int = 0
+    is_cut_short: bool = False
+
+
+def live_lines(records: "QuerySet[Any, Any]") -> Iterator[bytes]:
+    """Stream the lines of `records`, which come from `releasable()`, in the order of their ids, in pieces of 64 KiB.
+
+    Each page is read whole, in short statements, before the first piece of it is given away: however slow the reader
+    is, no transaction waits for it. A failure of the database raises.
+    """
+    after: int | None = 0
+    rows = FIRST_PAGE_ROWS
+    while after is not None:
+        upto = _page_end(after, rows)
+        page = _live_page(records, after, upto)
+        for start in range(0, len(page.data), PIECE_BYTES):
+            yield page.data[start : start + PIECE_BYTES]
+        after = page.last if page.is_cut_short else upto
+        rows = min(PAGE_ROWS, max(1, page.rows * PAGE_BYTES // len(page.data))) if page.data else PAGE_ROWS
+
+
+def _page_end(after: int, rows: int) -> int | None:
+    """Return the id of the approved record that stands `rows` behind `after`, or None when there are fewer.
+
+    Asked without the rights and the filters, so that it is one walk along an index at any size.
+    """
+    approved = Record.objects.live().filter(state=State.APPROVED, pk__gt=after).order_by("pk")
+    return approved.values_list("pk", flat=True)[rows - 1 : rows].first()
+
+
+def _live_page(records: "QuerySet[Any, Any]", after: int, upto: int | None) -> _Page:
+    """Read the lines of `records` with ids above `after` up to `upto`, or fewer where they are very long."""
+    inside = records.filter(pk__gt=after) if upto is None else records.filter(pk__gt=after, pk__lte=upto)
+    chosen, parameters = inside.order_by("pk").values("pk", "revision_id", "copyright").query.sql_with_params()
+    sql = f"""
+        SELECT {LINE}, said.id FROM (
+            SELECT * FROM ({chosen}) chosen (id, revision_id, copyright) ORDER BY id OFFSET 0
+        ) said {_WORDING} ORDER BY said.id
+    """  # noqa: S608  the constants of this module, and what the ORM has compiled
+    page, lines, size = _Page(), [], 0
+    for line, record in _copied(sql, parameters, columns=2):
+        if size >= 2 * PAGE_BYTES:
+            page.is_cut_short = True
+            continue
+        lines.append(line)
+        size += len(line)
+        page.last = int.from_bytes(record)
+    page.data, page.rows = b"\n".join([*lines, b""]), len(lines)
+    return page
+
+
+def _copied(
+    sql: str, parameters: Sequence[object] | Mapping[str, object], *, columns: int
+) -> Iterator[tuple[Any, ...]]:
+    """Run `sql` as COPY and yield the bytes of its columns, text as UTF-8; errors are those of `django.db`."""
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        # The driver's own: Django's wrapper takes no parameters while queries are logged.
+        cursor.cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)", parameters) as copy,
+    ):
+        copy.set_types(["bytea"] * columns)
+        yield from copy.rows()

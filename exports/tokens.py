@@ -1,0 +1,72 @@
+"""Tokens of the API: making one, knowing its bearer, asking for a scope."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+from knox.auth import TokenAuthentication
+from rest_framework.authentication import get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+
+from review.models import Scope, Token
+from review.refused import Ground, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+    from review.models import User
+
+PREFIXES = (b"bearer", b"token")
+MAX_DAYS = 3650
+
+
+def create_token(*, user: "User", scopes: "Iterable[str]", days: int | None = None) -> tuple[Token, str]:
+    """Make a token and return it with its secret, which is not kept and cannot be told again.
+
+    `days` is how long it is good; without it as long as the settings say.
+    """
+    chosen = sorted(set(scopes))
+    unknown = [scope for scope in chosen if scope not in Scope.values]
+    if unknown or not chosen:
+        known = ", ".join(Scope.values)
+        raise Refused(_("Name one or more of these scopes: %(known)s.") % {"known": known}, ground=Ground.INVALID)
+    if not user.is_active:
+        raise Refused(_("%(name)s may not sign in, so no token can be made.") % {"name": user.get_username()})
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        raise Refused(_("A token is good for 1 to %(days)s days.") % {"days": MAX_DAYS}, ground=Ground.INVALID)
+    lifetime: dict[str, Any] = {} if days is None else {"expiry": timedelta(days=days)}
+    made: tuple[Token, str] = Token.objects.create(user=user, scopes=chosen, **lifetime)
+    return made
+
+
+class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no types
+    """`Authorization: Bearer SECRET` (or `Token SECRET`). A token in the address is no token."""
+
+    def authenticate(self, request: "Request") -> "tuple[User, Token] | None":
+        """Return the bearer and the token, None without the header; 401 for anything that is not good."""
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() not in PREFIXES:
+            return None
+        secret = parts[1] if len(parts) == 2 else b""  # noqa: PLR2004  the word and the secret
+        if not secret.isalnum():
+            raise AuthenticationFailed(_("The token is not well formed."))
+        bearer: tuple[User, Token] = self.authenticate_credentials(secret)
+        return bearer
+
+
+class HasScope(BasePermission):
+    """The token's scopes hold what the view asks for in `scope`."""
+
+    def has_permission(self, request: "Request", view: "APIView") -> bool:
+        """Tell whether the bearer may go on."""
+        wanted: str = view.scope  # type: ignore[attr-defined]  # a view that asks for a scope names it
+        return has_scope(request, wanted)
+
+
+def has_scope(request: "Request", scope: str) -> bool:
+    """Tell whether a request comes with a token of this scope."""
+    return isinstance(request.auth, Token) and scope in request.auth.scopes
