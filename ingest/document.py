@@ -14,7 +14,10 @@ RAW_KEPT_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One record as a reader found it: clean text, labels as they stood, nothing filled in but ``metadata``."""
+    """One record as a reader found it: clean text, labels as they stood, nothing filled in but ``metadata``.
+
+    Labels and ``answer_from`` are ``None`` where the record has no such field, so that the source's own may be taken.
+    """
 
     line: int
     """The number that an editor shows in a file of lines; in a JSON array the number of the element; from 1."""
@@ -27,12 +30,12 @@ class Document:
     instruction: str
     input: str
     output: str
-    major: tuple[str, ...] = ()
-    minor: tuple[str, ...] = ()
-    domain: tuple[str, ...] = ()
+    major: tuple[str, ...] | None = None
+    minor: tuple[str, ...] | None = None
+    domain: tuple[str, ...] | None = None
     metadata: str = NO_METADATA
-    answer_from: str = ""
-    """``human``, ``llm``, ``expert``, or ``""`` for everything else."""
+    answer_from: str | None = None
+    """``human``, ``llm``, ``expert``, or ``""`` for every other word."""
     external_id: str | None = None
     claimed_human_verified: bool | None = None
     """What the file says of itself; kept, never believed."""

@@ -14,7 +14,7 @@ from review.models import Cause, State
 from review.text.signature import content_hash, duplicate_key
 
 if TYPE_CHECKING:
-    from psycopg import Cursor
+    from django.db.backends.utils import CursorWrapper
 
     from review.models import Batch, Source
 
@@ -89,12 +89,8 @@ class Prepared:
         return 2 if int.from_bytes(self.key[:8]) < share * 2**64 else 1
 
 
-def prepare(candidates: Iterable[Candidate], *, source: "Source") -> list[Prepared]:
+def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
     """Do for `add_records` what can be done ahead of it, in another thread: it touches no database."""
-    return [_prepared(candidate, source) for candidate in candidates]
-
-
-def _prepared(candidate: Candidate, source: "Source") -> Prepared:
     major, minor = _labels(candidate.major, source.major), _labels(candidate.minor, source.minor)
     domain = _labels(candidate.domain, source.domain)
     answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
@@ -128,7 +124,7 @@ def add_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, batch: 
     moment: the caller rolls back and gives the same chunk again.
     """
     ledger = Ledger(batch)
-    ledger.enter(_all_prepared(candidates, batch))
+    ledger.enter(_ready(candidates, batch))
     with connection.wrap_database_errors, connection.cursor() as cursor:
         _write(cursor, ledger)
     return ledger.counted
@@ -136,14 +132,14 @@ def add_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, batch: 
 
 def count_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, ledger: "Ledger") -> Counted:
     """Count a chunk as `add_records` would, without writing; the ledger carries what earlier chunks would have done."""
-    ledger.enter(_all_prepared(candidates, ledger.batch))
+    ledger.enter(_ready(candidates, ledger.batch))
     counted = ledger.counted
     ledger.turn_page()
     return counted
 
 
-def _all_prepared(candidates: Iterable[Candidate] | Sequence[Prepared], batch: "Batch") -> list[Prepared]:
-    return [item if isinstance(item, Prepared) else _prepared(item, batch.source) for item in candidates]
+def _ready(candidates: Iterable[Candidate] | Sequence[Prepared], batch: "Batch") -> list[Prepared]:
+    return [item if isinstance(item, Prepared) else prepared(item, source=batch.source) for item in candidates]
 
 
 @dataclass(slots=True)
@@ -256,12 +252,15 @@ class Ledger:
         self._freed.add(known.key)
 
     def _look_up(self, incoming: Sequence[Prepared]) -> None:
-        keys = [item.key for item in incoming]
+        keys = _bytea_array([item.key for item in incoming])
         self._forbidden = dict(_rows(_FORBIDDEN, [keys]))
         for key, pk, source, is_touched, takedown in _rows(_BY_KEY, [self.batch.pk, keys]):
-            known = self._records.setdefault(pk, _Known(key, pk))
-            known.is_own, known.is_touched, known.takedown = source == self.batch.source_id, is_touched, takedown
-            self._keys[key] = known
+            if pk not in self._records:
+                is_own = source == self.batch.source_id
+                known = _Known(key, pk, is_own=is_own, is_touched=is_touched, takedown=takedown, is_repeated=False)
+                self._records[pk] = known
+            if self._records[pk].key == key:  # and an earlier chunk has not given it another one
+                self._keys[key] = self._records[pk]
         self._look_up_names(incoming)
 
     def _look_up_names(self, incoming: Sequence[Prepared]) -> None:
@@ -282,12 +281,12 @@ class Ledger:
 
 _FORBIDDEN = """
     SELECT m.key, m.takedown_id FROM review_takedownmatch m JOIN review_takedown t ON t.id = m.takedown_id
-    WHERE m.key = ANY(%s) AND m.is_included AND t.state IN ('confirmed', 'erased')
+    WHERE m.key = ANY(%s::bytea[]) AND m.is_included AND t.state IN ('confirmed', 'erased')
 """
 _BY_KEY = """
     SELECT r.key, r.id, r.source_id, r.batch_id = b.id OR v.batch_id IS NOT DISTINCT FROM b.id, r.takedown_id
     FROM (SELECT %s::bigint) b(id), review_record r JOIN review_revision v ON v.id = r.revision_id
-    WHERE r.key = ANY(%s) AND r.retraction_id IS NULL
+    WHERE r.key = ANY(%s::bytea[]) AND r.retraction_id IS NULL
 """
 _BY_NAME = """
     SELECT r.external_id, r.id, r.key, r.takedown_id,
@@ -298,19 +297,25 @@ _BY_NAME = """
     FROM (SELECT %s::bigint) b(id), review_record r
     JOIN review_revision c ON c.id = r.revision_id
     CROSS JOIN LATERAL (SELECT max(number) FROM review_revision WHERE record_id = r.id) n(last)
-    CROSS JOIN LATERAL (SELECT sha256, batch_id FROM review_revision WHERE record_id = r.id AND batch_id IS NOT NULL
+    CROSS JOIN LATERAL (SELECT sha256, batch_id FROM review_revision v WHERE record_id = r.id AND batch_id IS NOT NULL
+                        AND NOT EXISTS (SELECT 1 FROM review_retraction t WHERE t.batch_id = v.batch_id)
                         ORDER BY number DESC LIMIT 1) i
     WHERE r.source_id = %s AND r.external_id = ANY(%s) AND r.retraction_id IS NULL
 """
 
 
-def _rows(query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+def _bytea_array(keys: Iterable[bytes]) -> str:
+    """Return an array as PostgreSQL reads it; the driver would quote element by element, at three times the cost."""
+    return "{" + ",".join([f'"\\\\x{key.hex()}"' for key in keys]) + "}"
+
+
+def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
-def _write(cursor: "Cursor[Any]", ledger: Ledger) -> None:
+def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
     batch = ledger.batch
     for known, pk in zip(ledger.new, _block(cursor, "review_record", len(ledger.new)), strict=True):
         known.pk = pk
@@ -329,7 +334,7 @@ def _write(cursor: "Cursor[Any]", ledger: Ledger) -> None:
         _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
 
 
-def _block(cursor: "Cursor[Any]", table: str, size: int) -> list[int]:
+def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:
     """Draw ids from the sequence of a table, so that the rows can refer to one another before they are written."""
     cursor.execute(
         "SELECT nextval(sequence) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)",
@@ -378,7 +383,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
 type _Rows = Iterator[tuple[object, ...]]
 
 
-def _copy(cursor: "Cursor[Any]", table: str, rows: _Rows) -> None:
+def _copy(cursor: "CursorWrapper", table: str, rows: _Rows) -> None:
     columns = _COLUMNS[table]
     names = ", ".join(f'"{name}"' for name in columns)
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:

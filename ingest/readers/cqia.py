@@ -28,9 +28,9 @@ def document(record: shape.Record, piece: Piece) -> Document:
         instruction=shape.instruction(record),
         input=shape.given_input(record),
         output=shape.output(record),
-        major=string_list(task_type.get("major", []), "/task_type/major"),
-        minor=string_list(task_type.get("minor", []), "/task_type/minor"),
-        domain=string_list(record.get("domain", []), "/domain"),
+        major=labels(task_type, "major", "/task_type/major"),
+        minor=labels(task_type, "minor", "/task_type/minor"),
+        domain=labels(record, "domain", "/domain"),
         metadata=shape.metadata(record),
         answer_from=answer_from(record),
         external_id=shape.external_id(record),
@@ -40,9 +40,16 @@ def document(record: shape.Record, piece: Piece) -> Document:
     )
 
 
-def answer_from(record: shape.Record) -> str:
+def labels(holder: shape.Record, key: str, pointer: str) -> tuple[str, ...] | None:
+    """The labels that stand there, perhaps none."""
+    return string_list(holder[key], pointer) if key in holder else None
+
+
+def answer_from(record: shape.Record) -> str | None:
     """Who wrote the answer, empty for every word but the three that are published."""
-    author = text_field(record.get("answer_from", ""), "/answer_from")
+    if "answer_from" not in record:
+        return None
+    author = text_field(record["answer_from"], "/answer_from")
     return author if author in ANSWER_FROM else ""
 
 

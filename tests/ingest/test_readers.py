@@ -108,11 +108,12 @@ def test_eight_fields_and_fewer_are_taken_without_defaults() -> None:
     del fields["metadata"]
     assert read_one(fields).metadata == NO_METADATA
     bare = read_one({"instruction": "问", "output": ""})
-    assert (bare.input, bare.output, bare.answer_from, bare.metadata) == ("", "", "", NO_METADATA)
-    assert (bare.major, bare.minor, bare.domain) == ((), (), ())
+    assert (bare.input, bare.output, bare.answer_from, bare.metadata) == ("", "", None, NO_METADATA)
+    assert (bare.major, bare.minor, bare.domain) == (None, None, None)
     assert (bare.external_id, bare.claimed_human_verified, bare.claimed_copyright) == (None, None, None)
     assert read_one(record(1) | {"metadata": " \n"}).metadata == NO_METADATA
-    assert read_one(record(1) | {"task_type": {}}).major == ()
+    assert read_one(record(1) | {"task_type": {}}).major is None
+    assert read_one(record(1) | {"task_type": {"major": []}, "domain": []}).major == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""Asking for imports: submit, cancel, resume, retract."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from ingest.document import Unreadable
+from ingest.models import ClockTimestamp, Job, Upload
+from ingest.readers import READERS, encodings
+from ingest.rejects import sync_folder
+from ingest.sweeper import send
+from review import access, retractions, rights
+from review.models import Batch, Licence, Retraction
+from review.refused import Ground, Refused
+from review.text.strict import printable
+
+if TYPE_CHECKING:
+    from review.models import Source, User
+
+BLOCK_BYTES = 1 << 20
+MAX_NAME_CHARACTERS = 200
+
+
+def submit(  # noqa: PLR0913  what is asked for
+    *,
+    source: "Source",
+    files: Iterable[tuple[str, BinaryIO]],
+    by: "User | None",
+    licence: str = "",
+    holder: str = "",
+    format: str = "",  # noqa: A002  named like the option
+    encoding: str = "",
+    tell_workers: bool = True,
+) -> Job:
+    """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
+
+    With `licence` or `holder` the rights of the batch are decided. Raises Refused for what may not be or is not known,
+    OSError when the disk refuses; then nothing is left behind.
+    """
+    access.check_import(by)
+    _check(source, licence, format, encoding)
+    with _stored(files) as uploads, transaction.atomic():
+        if not uploads:
+            raise Refused(_("Give a file to import."), ground=Ground.INVALID)
+        batch = Batch.objects.create(source=source, name=_batch_name(uploads), by=by)
+        if licence or holder:
+            rights.decide_rights(batch, by=by, licence=licence or Licence.UNKNOWN, holder=holder)
+        job = Job.objects.create(
+            source=source, batch=batch, by=by, format=format, encoding=encoding, dispatched_at=ClockTimestamp()
+        )
+        for upload in uploads:
+            upload.job = job
+        Upload.objects.bulk_create(uploads)
+        if tell_workers:
+            transaction.on_commit(partial(send, job.pk), robust=True)
+    return job
+
+
+def cancel(job: Job, *, by: "User | None") -> None:
+    """Stop a job after the chunk that it is at; what came in stays in."""
+    access.check_import(by)
+    if not Job.objects.filter(pk=job.pk, state__in=Job.OPEN).end(Job.State.CANCELLED):
+        raise Refused(_("This job has ended already."))
+    job.refresh_from_db()
+
+
+@transaction.atomic
+def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
+    """Let a job that failed, was cancelled or set aside go on where it stopped."""
+    access.check_import(by)
+    if Retraction.objects.filter(batch=job.batch_id).exists():
+        raise Refused(_("This import was taken back. Import the files again instead."))
+    jobs = Job.objects.filter(pk=job.pk)
+    if jobs.filter(state=Job.State.DONE).exists():
+        raise Refused(_("This job is done already."))
+    stopped = jobs.exclude(state__in=[Job.State.QUEUED, Job.State.RUNNING])
+    stopped.update(fruitless_runs=0)
+    stopped.queue()
+    job.refresh_from_db()
+    if tell_workers:
+        transaction.on_commit(partial(send, job.pk), robust=True)
+
+
+@transaction.atomic
+def retract(job: Job, *, by: "User | None", reason: str = "") -> Retraction:
+    """Take back all that came in with a job; one that still runs is stopped first."""
+    access.check_retract(by)
+    Job.objects.filter(pk=job.pk, state__in=Job.OPEN).end(Job.State.CANCELLED)
+    retraction = retractions.retract(job.batch, by=by, reason=reason)
+    job.refresh_from_db()
+    return retraction
+
+
+def _check(source: "Source", licence: str, format: str, encoding: str) -> None:  # noqa: A002  as above
+    """Refuse what is wrong whatever the files hold."""
+    if not source.is_active:
+        raise Refused(_("The source “%(source)s” is switched off.") % {"source": source}, ground=Ground.INVALID)
+    if licence:
+        rights.check_licence(licence)
+    if format and format not in READERS:
+        known = ", ".join(READERS)
+        message = _("There is no format “%(format)s”. Known are: %(known)s.") % {"format": format, "known": known}
+        raise Refused(message, ground=Ground.INVALID, fields={"format": message})
+    if encoding:
+        _check_encoding(encoding)
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        encodings.canonical(encoding)
+    except Unreadable as error:
+        message = error.message()
+        raise Refused(message, ground=Ground.INVALID, fields={"encoding": message}) from error
+
+
+@contextmanager
+def _stored(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[list[Upload]]:
+    """Write the files to disk, safe against a power cut, for the block; they go again when it fails."""
+    root: Path = settings.UPLOAD_ROOT
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    uploads: list[Upload] = []
+    try:
+        for number, (name, stream) in enumerate(files, start=1):
+            upload = Upload(number=number, name=_shown(name), stored_as=uuid4())
+            uploads.append(upload)
+            upload.size, upload.sha256 = _copy(stream, upload.path)
+        sync_folder(root)
+        yield uploads
+    except BaseException:
+        for upload in uploads:
+            upload.path.unlink(missing_ok=True)
+        raise
+
+
+def _copy(stream: BinaryIO, path: Path) -> tuple[int, bytes]:
+    """Write what is left of a stream to a new file; return its size and sha256."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for block in iter(partial(stream.read, BLOCK_BYTES), b""):
+            digest.update(block)
+            size += file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return size, digest.digest()
+
+
+def _shown(name: str) -> str:
+    """Return a file's name for people: the last part of its path, on one line, cut."""
+    return printable(PurePath(name.replace("\\", "/")).name or "-", MAX_NAME_CHARACTERS)[:MAX_NAME_CHARACTERS]
+
+
+def _batch_name(uploads: Sequence[Upload]) -> str:
+    others = f" (+{len(uploads) - 1})" if len(uploads) > 1 else ""
+    return uploads[0].name[: MAX_NAME_CHARACTERS - len(others)] + others

@@ -1,0 +1,211 @@
+import json
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+from ingest import jobs, pipeline
+from ingest.management.failures import USAGE, in_one_sentence
+from ingest.management.progress import Meter
+from ingest.models import COUNTS, Job
+from ingest.readers import READERS
+from review.models import Licence, Source
+from review.refused import Ground, Refused
+
+SHOWN_REJECTS = 20
+POLL_SECONDS = 0.5
+_RIGHTS_UNKNOWN = gettext_lazy(
+    "The rights are unknown: what is approved stays out of published releases until the rights of the import, of the "
+    "source or of the record are decided."
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Import files of records as one job: JSONL or a JSON array, in the nine-field, eight-field, Alpaca or "
+        "instruction/output shape. The command does the job itself. When it is killed, a running worker goes on with "
+        "the job; `ingest --resume JOB` does, too, and so does the same command again: what is in counts as unchanged."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("paths", metavar="PATH", nargs="*", type=Path, help="a file of records")
+        add("--source", metavar="SLUG", help="the source in the catalogue, such as ruozhiba")
+        add("--licence", metavar="NAME", default="", help=f"of these files: {', '.join(Licence.values)}")
+        add("--holder", metavar="TEXT", default="", help="who holds the rights in these files")
+        add("--format", metavar="NAME", default="", help=f"{' or '.join(READERS)}; recognised when left out")
+        add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
+        add("--mapping", metavar="FILE", help="not available in this version")
+        add("--rules", metavar="NAME,…", help="not available in this version")
+        add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
+        add("--workers", metavar="N", type=int, default=1, help="only 1: in this version one process reads a job")
+        add("--resume", metavar="JOB", type=int, help="go on with a job that stopped, instead of PATH and --source")
+        add("--json", action="store_true", help="make the last line of standard output one JSON object")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with in_one_sentence():
+            return super().execute(*args, **options)
+
+    def handle(self, **options: Any) -> None:
+        self.started = time.monotonic()
+        self.as_json: bool = options["json"]
+        _check_usage(options)
+        if options["dry_run"]:
+            self._rehearse(options)
+        else:
+            self._do(_submitted(options) if options["resume"] is None else _resumed(options["resume"]))
+
+    def _do(self, job: Job) -> None:
+        """Do the job in this process; where a worker was faster, watch it."""
+        sizes = [upload.size for upload in job.uploads.order_by("number")]
+        try:
+            with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
+                self._follow(job, meter)
+        except KeyboardInterrupt:
+            jobs.cancel(job, by=None)
+        job = Job.objects.with_counts().select_related("batch", "source").get(pk=job.pk)
+        self._report(job)
+        if job.state != Job.State.DONE:
+            raise CommandError(_why(job))
+
+    def _follow(self, job: Job, meter: Meter) -> None:
+        while job.is_open:
+            outcome = pipeline.run(
+                job.pk, on_chunk=lambda chunk: meter.show(chunk.file, chunk.end_offset, more=chunk.read)
+            )
+            job.refresh_from_db()
+            if outcome == pipeline.Outcome.NOT_HELD and job.is_open:
+                meter.show(job.cursor_file, job.cursor_offset)
+                time.sleep(POLL_SECONDS)
+
+    def _report(self, job: Job) -> None:
+        rejects = str(job.rejects_path) if job.rejects_path.exists() else None
+        counts = {name: getattr(job, name) for name in ("read", *COUNTS)}
+        if job.state == Job.State.DONE and not counts["read"]:
+            self._say(_("The files hold no records."))
+        for notice in _notices(job):
+            self._say(notice)
+        if counts["new"] and job.batch.rights_id is None and job.source.rights_id is None:
+            self._say(str(_RIGHTS_UNKNOWN))
+        self._finish(job.pk, job.state, counts, rejects)
+
+    def _rehearse(self, options: dict[str, Any]) -> None:
+        """Count what an import would do, and show what it would refuse."""
+        paths, source, counts = options["paths"], _source(options["source"]), Counter[str]()
+        sizes = [path.stat().st_size for path in paths]
+        with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
+            for portion, counted in pipeline.rehearse(
+                paths, source=source, format=options["format"], encoding=options["encoding"]
+            ):
+                for refusal in portion.refusals[: SHOWN_REJECTS - counts["rejected"]]:
+                    where = f"{paths[portion.file - 1]}:{refusal.line}"
+                    self._say(f"{where} ({refusal.offset}): {refusal.message(get_language() or '')}")
+                counts.update(read=portion.read, rejected=len(portion.refusals), dropped=counted.dropped.total())
+                counts.update({name: getattr(counted, name) for name in COUNTS[:4]})
+                meter.show(portion.file, portion.end, more=portion.read)
+        if counts["rejected"] > SHOWN_REJECTS:
+            self._say(_("… and %(more)s more refused records.") % {"more": counts["rejected"] - SHOWN_REJECTS})
+        self._finish(None, "dry-run", counts, None)
+
+    def _finish(self, job: int | None, state: str, counts: Mapping[str, int], rejects: str | None) -> None:
+        seconds = round(time.monotonic() - self.started, 3)
+        result: dict[str, object] = {"job": job, "state": state}
+        result |= {name: counts[name] for name in ("read", *COUNTS)}
+        result |= {"rejects_file": rejects, "seconds": seconds}
+        if self.as_json:
+            self.stdout.write(json.dumps(result, ensure_ascii=False))
+            return
+        parts = " + ".join(f"{counts[name]:,} {name}" for name in COUNTS)
+        self._say(f"{counts['read']:,} read = {parts} ({seconds:.1f} s)")
+
+    def _say(self, text: str) -> None:
+        (self.stderr if self.as_json else self.stdout).write(text, str)
+
+
+def _check_usage(options: dict[str, Any]) -> None:
+    """Refuse what makes no sense, before anything is asked of the database."""
+    trouble = None
+    if options["mapping"] or options["rules"]:
+        trouble = _("--mapping and --rules are not available in this version.")
+    elif options["workers"] != 1:
+        trouble = _("In this version one process reads a job: leave --workers out.")
+    elif options["resume"] is not None and (options["paths"] or options["source"] or options["dry_run"]):
+        trouble = _("--resume goes on with a job as it was submitted: give nothing else.")
+    elif options["resume"] is None and not (options["paths"] and options["source"]):
+        trouble = _("Name the file to import and, with --source, where it comes from.")
+    elif missing := next((path for path in options["paths"] if not path.exists()), None):
+        trouble = _("There is no file %(path)s.") % {"path": missing}
+    elif folder := next((path for path in options["paths"] if path.is_dir()), None):
+        trouble = _("%(path)s is a folder: name the files in it, such as %(path)s/*.jsonl.") % {"path": folder}
+    if trouble:
+        raise CommandError(trouble, returncode=USAGE)
+
+
+def _source(slug: str) -> Source:
+    sources = {source.slug: source for source in Source.objects.all()}
+    if slug in sources:
+        return sources[slug]
+    near = get_close_matches(slug, sources, n=3, cutoff=0.5) or sorted(sources)
+    message = _("There is no source “%(slug)s”. Did you mean: %(near)s?") % {"slug": slug, "near": ", ".join(near)}
+    raise Refused(message, ground=Ground.INVALID)
+
+
+def _submitted(options: dict[str, Any]) -> Job:
+    return jobs.submit(
+        source=_source(options["source"]),
+        files=_opened(options["paths"]),
+        by=None,
+        licence=options["licence"],
+        holder=options["holder"],
+        format=options["format"],
+        encoding=options["encoding"],
+        tell_workers=False,
+    )
+
+
+def _opened(paths: Sequence[Path]) -> Iterator[tuple[str, BinaryIO]]:
+    for path in paths:
+        with path.open("rb") as stream:
+            yield path.name, stream
+
+
+def _resumed(pk: int) -> Job:
+    job = Job.objects.filter(pk=pk).first()
+    if job is None:
+        raise Refused(_("There is no job %(job)s.") % {"job": pk}, ground=Ground.INVALID)
+    jobs.resume(job, by=None, tell_workers=False)
+    return job
+
+
+def _notices(job: Job) -> Iterator[str]:
+    """What a person should know besides the counts."""
+    unknown, dropped = job.unknown_keys(), job.dropped_because()
+    if unknown:
+        names = ", ".join(f"{key} ({count})" for key, count in unknown.most_common(20))
+        yield _("Keys that the format does not know, kept in the originals: %(names)s.") % {"names": names}
+    if dropped:
+        yield _("Dropped: %(reasons)s.") % {"reasons": ", ".join(f"{name} ({n})" for name, n in dropped.most_common())}
+    if job.rejects_path.exists():
+        yield _("Refused records, with reasons: %(path)s") % {"path": job.rejects_path}
+
+
+def _why(job: Job) -> str:
+    """Why a job is not done, and what to do."""
+    if job.state == Job.State.CANCELLED:
+        message = _(
+            "Job %(job)s was stopped. What was read stays: `ingest --resume %(job)s` goes on, "
+            "`retract_import %(job)s` takes it back."
+        )
+        return message % {"job": job.pk}
+    return _("Job %(job)s, %(state)s: %(error)s") % {
+        "job": job.pk,
+        "state": job.get_state_display(),
+        "error": job.error,
+    }

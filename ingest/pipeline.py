@@ -1,0 +1,319 @@
+"""Doing a job: its files are read chunk by chunk, each chunk and the cursor in one transaction."""
+
+import hashlib
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import Max, Prefetch
+
+from ingest import rejects
+from ingest.document import Refusal, Unreadable
+from ingest.models import Chunk, Job, Reject, Upload
+from ingest.readers import READERS, recognise
+from review import intake
+from review.models import Batch
+
+if TYPE_CHECKING:
+    from ingest.document import Document
+    from ingest.models import JobQuerySet
+    from review.models import Source
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 8 << 20
+TRIES = 3
+"""How often a chunk is given to the database before the run gives up."""
+TURN_SECONDS = 0.0005
+MAX_UNKNOWN_KEYS = 100
+"""Different unknown keys that are named for a chunk."""
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    NOT_HELD = auto()
+    """The job is another run's, or needs none."""
+    INTERRUPTED = auto()
+    """There is more to do: the job waits for the next run."""
+    ENDED = auto()
+    """The job is done, or has failed for good."""
+
+
+class Lost(Exception):  # noqa: N818  a state of affairs, not an error
+    """The job is no longer held by this run: its lease ran out and another run took it, or it was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a job, and how it is read."""
+
+    number: int
+    path: Path
+    format: str
+    container: str
+    encoding: str
+
+
+@dataclass(slots=True)
+class Portion:
+    """What one chunk takes: some records of one file, ready for the database."""
+
+    file: int
+    first_offset: int
+    first_line: int
+    end: int = 0
+    last_line: int = 0
+    prepared: list[intake.Prepared] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    size: int = 0
+    sha256: bytes = b""
+
+    @property
+    def read(self) -> int:
+        """How many records it holds, the refused ones included."""
+        return len(self.prepared) + len(self.refusals)
+
+
+def run(
+    job_id: int,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_chunk: Callable[[Chunk], object] = lambda _chunk: None,
+) -> Outcome:
+    """Hold the job and do it, from where the last run left it, until it is done or `should_stop` says so.
+
+    Whatever ends a run, what its chunks took in stays in, and the next run goes on behind it. Raises what a run cannot
+    deal with (a database that stays away, a failure of the program); the job is queued again then.
+    """
+    job = _take(job_id)
+    if job is None:
+        logger.info("Job %s is not to be had: duplicate delivery, or done", job_id)
+        return Outcome.NOT_HELD
+    try:
+        _recognise(job)
+        if not _read(job, should_stop, on_chunk):
+            _held(job).queue()
+            return Outcome.INTERRUPTED
+        rejects.write(job)
+        _expect(_held(job).end(Job.State.DONE))
+    except Lost:
+        logger.warning("Job %s, fence %s: another run has taken it, or it was cancelled", job.pk, job.fence)
+        return Outcome.NOT_HELD
+    except Unreadable as error:
+        _held(job).end(Job.State.FAILED, error_code=error.code, **error.parameters)
+    except OSError as error:
+        logger.exception("Job %s", job.pk)
+        _held(job).end(Job.State.FAILED, error_code="disk", trouble=error.strerror or type(error).__name__)
+    except BaseException as error:
+        _give_back(job, error)
+        raise
+    return Outcome.ENDED
+
+
+def rehearse(
+    paths: Sequence[Path],
+    *,
+    source: "Source",
+    format: str = "",  # noqa: A002  named like the option
+    encoding: str = "",
+) -> Iterator[tuple[Portion, intake.Counted]]:
+    """Go through files as a job would, portion by portion, and count without writing. Raises Unreadable."""
+    files = []
+    for number, path in enumerate(paths, start=1):
+        found = recognise(path, format=format or None, encoding=encoding or None)
+        files.append(File(number, path, found.format, found.container, found.encoding))
+    ledger = intake.Ledger(Batch(pk=0, source=source))
+    for portion in portions(files, source=source):
+        yield portion, intake.count_records(portion.prepared, ledger=ledger)
+
+
+def _take(job_id: int) -> Job | None:
+    """Hold the job if it is to be had; one that was tried often enough is set aside instead."""
+    jobs = Job.objects.filter(pk=job_id)
+    jobs.set_aside_fruitless()
+    with transaction.atomic():
+        if not jobs.take():
+            return None
+        uploads = Prefetch("uploads", Upload.objects.order_by("number"))
+        return jobs.select_related("batch__source", "batch__by").prefetch_related(uploads).get()
+
+
+def _held(job: Job) -> "JobQuerySet":
+    return Job.objects.held(job.pk, job.fence)
+
+
+def _expect(held: int) -> None:
+    if not held:
+        raise Lost
+
+
+def _give_back(job: Job, error: BaseException) -> None:
+    """Queue the job again; where not even that is possible, the end of the lease does."""
+    with suppress(DatabaseError, InterfaceError):
+        _renew_connection()
+        _held(job).queue(error_code="unexpected", trouble=type(error).__name__)
+
+
+def _renew_connection() -> None:
+    """Let go of a broken connection; the next query opens another."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+def _recognise(job: Job) -> None:
+    """Find out how each file is to be read, all before the first record is taken; raises Unreadable."""
+    for upload in job.uploads.all():
+        if upload.format:
+            continue
+        try:
+            found = recognise(upload.path, format=job.format or None, encoding=job.encoding or None)
+        except Unreadable as error:
+            raise Unreadable(error.code, error.pointer, **{**error.parameters, "name": upload.name}) from error
+        upload.format, upload.container, upload.encoding = found.format, found.container, found.encoding
+        upload.save(update_fields=["format", "container", "encoding"])
+
+
+def _read(job: Job, should_stop: Callable[[], bool], on_chunk: Callable[[Chunk], object]) -> bool:
+    """Take in portion after portion; return False when stopped before the end."""
+    last = job.chunks.aggregate(last=Max("number"))["last"] or 0
+    files = [
+        File(upload.number, upload.path, upload.format, upload.container, upload.encoding)
+        for upload in job.uploads.all()
+        if upload.number >= job.cursor_file
+    ]
+    found = portions(files, source=job.batch.source, offset=job.cursor_offset, line=job.cursor_line)
+    with _brief_turns(), closing(_ahead(found)) as coming:
+        for number, portion in enumerate(coming, start=last + 1):
+            on_chunk(_save(job, number, portion))
+            if should_stop():
+                return False
+    return True
+
+
+def _ahead[T](items: Iterator[T]) -> Generator[T]:
+    """Yield the items, each next one being made in another thread while the caller works on the last."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, items, None)
+            yield item
+
+
+@contextmanager
+def _brief_turns() -> Iterator[None]:
+    """Let threads take shorter turns: what the database has answered must not wait for the one that reads."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def portions(files: Iterable[File], *, source: "Source", offset: int = 0, line: int = 0) -> Generator[Portion]:
+    """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
+    for file in files:
+        with file.path.open("rb") as stream:
+            records = READERS[file.format].read(
+                stream, container=file.container, offset=offset, line=line, encoding=file.encoding
+            )
+            while portion := _portion(records, file.number, source):
+                yield portion
+        offset = line = 0
+
+
+def _portion(records: "Iterator[Document | Refusal]", file: int, source: "Source") -> Portion | None:
+    """Read the next portion of a file, None at its end."""
+    portion, digest = None, hashlib.sha256()
+    for record in records:
+        if portion is None:
+            portion = Portion(file, record.offset, record.line)
+        _add(portion, record, source)
+        digest.update(record.raw + b"\n")
+        if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
+            break
+    if portion is not None:
+        portion.sha256 = digest.digest()
+    return portion
+
+
+def _add(portion: Portion, record: "Document | Refusal", source: "Source") -> None:
+    portion.end, portion.last_line = record.end, record.line
+    portion.size += len(record.raw)
+    if isinstance(record, Refusal):
+        portion.refusals.append(record)
+        return
+    portion.prepared.append(intake.prepared(record, source=source))
+    for key in record.unknown_keys:
+        if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
+            portion.unknown_keys[key] += 1
+
+
+def _save(job: Job, number: int, portion: Portion) -> Chunk:
+    """Take in one portion, all or nothing, moving the cursor behind it.
+
+    A lost connection, a deadlock or a race for a key is met by doing the same again.
+    """
+    for attempt in count(1):
+        try:
+            with transaction.atomic():
+                _expect(_held(job).advance(file=portion.file, offset=portion.end, line=portion.last_line))
+                return _write(job, number, portion)
+        except (IntegrityError, OperationalError, InterfaceError) as error:
+            if attempt == TRIES:
+                raise
+            logger.warning("Job %s, chunk %s, try %s: %s", job.pk, number, attempt, type(error).__name__)
+        time.sleep(0.1 * 4**attempt)
+        _renew_connection()
+        if saved := job.chunks.filter(number=number).first():
+            return saved
+    raise AssertionError
+
+
+def _write(job: Job, number: int, portion: Portion) -> Chunk:
+    counted = intake.add_records(portion.prepared, batch=job.batch)
+    chunk = Chunk.objects.create(
+        job=job,
+        number=number,
+        file=portion.file,
+        first_line=portion.first_line,
+        last_line=portion.last_line,
+        first_offset=portion.first_offset,
+        end_offset=portion.end,
+        new=counted.new,
+        changed=counted.changed,
+        unchanged=counted.unchanged,
+        duplicate=counted.duplicate,
+        dropped=counted.dropped.total(),
+        rejected=len(portion.refusals),
+        dropped_because=counted.dropped,
+        unknown_keys=portion.unknown_keys,
+        sha256=portion.sha256,
+    )
+    Reject.objects.bulk_create(
+        Reject(
+            chunk=chunk,
+            line=refusal.line,
+            offset=refusal.offset,
+            code=refusal.code,
+            pointer=refusal.pointer,
+            parameters=dict(refusal.parameters),
+            raw=refusal.raw,
+            is_cut=refusal.cut,
+        )
+        for refusal in portion.refusals
+    )
+    return chunk

@@ -1,0 +1,168 @@
+"""A look at files before they become a job: how they would be read, and what would enter."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from ingest.document import UNREADABLE, Unreadable
+from ingest.pipeline import CHUNK_BYTES, File, Portion, portions
+from ingest.readers import recognise
+from review import intake
+from review.models import Batch
+from review.text.strict import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ingest.document import Refusal
+    from ingest.models import Job
+    from ingest.readers.recognition import Recognised
+    from review.models import Source
+
+SHOWN_CANDIDATES = 20
+SHOWN_REFUSALS = 5
+
+ON_A_PAGE = {
+    "other_encoding": _("The file is not UTF-8 but looks like %(guess)s. Choose that encoding and look again."),
+    "not_utf8": _(
+        "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. It looks like %(guess)s: "
+        "choose that encoding and look again."
+    ),
+    "not_utf8_nor_known": _(
+        "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. Choose its encoding, or save "
+        "it as UTF-8 and upload it again."
+    ),
+    "not_in_encoding": _(
+        "The file cannot be read as %(encoding)s: the first fault is in line %(line)s. Choose another encoding."
+    ),
+    "unknown_shape": _(
+        "No format fits the records of the file; the first has the keys: %(keys)s. Choose the format, or bring the "
+        "records into one of these: %(known)s."
+    ),
+}
+"""What `UNREADABLE` says with the options of a command, in the words of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file to look at: its number and name among the others, where it stands, and its size in bytes."""
+
+    number: int
+    name: str
+    path: Path
+    size: int
+
+
+@dataclass(slots=True)
+class Look:
+    """What one file looks like; `trouble` says why it cannot be read and what to do, `guess` names an encoding."""
+
+    file: Given
+    found: "Recognised | None" = None
+    trouble: str = ""
+    guess: str = ""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What the files look like, and what would become of the records at their beginnings."""
+
+    looks: list[Look]
+    candidates: list[intake.Prepared] = field(default_factory=list)
+    refusals: list["Refusal"] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = True
+    """The counts are those of the whole files, not of their beginnings."""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a file, and each can be read."""
+        return bool(self.looks) and not any(look.trouble for look in self.looks)
+
+    @property
+    def named_keys(self) -> list[tuple[str, int]]:
+        """The unknown keys with their numbers, the most frequent first."""
+        return self.unknown_keys.most_common()
+
+    @property
+    def guess(self) -> str:
+        """The encoding that the first file of another one than UTF-8 seems to be in."""
+        return next((look.guess for look in self.looks if look.guess), "")
+
+
+def look_at(
+    files: Sequence[Given],
+    *,
+    source: "Source | None",
+    format: str = "",  # noqa: A002  named like the option
+    encoding: str = "",
+) -> Preview:
+    """Recognise each file and, once the source is known, count the records of its first portion without writing."""
+    preview = Preview([_look(file, format, encoding) for file in files])
+    if source is None:
+        return preview
+    ledger = intake.Ledger(Batch(pk=0, source=source))
+    for look in preview.looks:
+        if look.found is None:
+            continue
+        try:
+            _add(preview, _first_portion(look, source), ledger)
+        except Unreadable as error:
+            look.trouble = explained(error.code, error.parameters)
+    return preview
+
+
+def explained(code: str, parameters: "Mapping[str, object]") -> str:
+    """Say why a file cannot be read and what to do on a page about it, in the language in use."""
+    if code in ON_A_PAGE:
+        sentence: str = ON_A_PAGE[code] % parameters
+        return sentence
+    return explain(UNREADABLE[code], "", parameters, get_language() or "")
+
+
+def trouble_of(job: "Job") -> str:
+    """Say why a job stands still and what to do; empty when nothing is wrong."""
+    if job.error_code not in UNREADABLE:
+        return job.error
+    name = job.error_parameters.get("name", "")
+    sentence = explained(job.error_code, job.error_parameters)
+    return f"{name}: {sentence}" if name and name not in sentence else sentence
+
+
+def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as above
+    try:
+        return Look(file, recognise(file.path, format=format or None, encoding=encoding or None))
+    except Unreadable as error:
+        guess = str(error.parameters.get("guess", ""))
+        return Look(file, trouble=explained(error.code, error.parameters), guess=guess)
+
+
+def _first_portion(look: Look, source: "Source") -> Portion | None:
+    """Return the beginning of a file as a job would read it; None where it holds no records."""
+    if look.found is None:
+        return None
+    file = File(look.file.number, look.file.path, look.found.format, look.found.container, look.found.encoding)
+    with closing(portions([file], source=source)) as coming:
+        return next(coming, None)
+
+
+def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> None:
+    if portion is None:
+        return
+    counted = intake.count_records(portion.prepared, ledger=ledger)
+    preview.counts.update(read=portion.read, rejected=len(portion.refusals), dropped=counted.dropped.total())
+    for name in ("new", "changed", "unchanged", "duplicate"):
+        preview.counts[name] += getattr(counted, name)
+    preview.candidates += portion.prepared[: SHOWN_CANDIDATES - len(preview.candidates)]
+    preview.refusals += portion.refusals[: SHOWN_REFUSALS - len(preview.refusals)]
+    preview.unknown_keys.update(portion.unknown_keys)
+    if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
+        preview.is_whole = False

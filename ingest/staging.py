@@ -1,0 +1,179 @@
+"""Files that were sent but are not a job yet: kept on disk until a person confirms them, for a day at most."""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from ingest import jobs
+from ingest.models import Job
+from review import access, rights
+from review.text.strict import printable
+
+if TYPE_CHECKING:
+    from review.models import Source, User
+
+KEPT_FOR = timedelta(days=1)
+ABOUT = "about.json"
+MAX_NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """One file: how it is called for people, its size in bytes, and its number, by which it is stored."""
+
+    number: int
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Files that one person sent together, and what they said of them. `job` is set once they have become one."""
+
+    key: UUID
+    by: int
+    files: tuple[StagedFile, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+    job: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files stand."""
+        return root() / self.key.hex
+
+    def path(self, file: StagedFile) -> Path:
+        """Return where one of the files stands."""
+        return self.folder / str(file.number)
+
+
+def root() -> Path:
+    """Return the folder of all that is not a job yet."""
+    folder: Path = settings.UPLOAD_ROOT / "staged"
+    return folder
+
+
+def stage(files: Iterable[UploadedFile], *, by: "User", said: Mapping[str, str]) -> Staging:
+    """Store files that were sent. Raises OSError when the disk refuses; then nothing is left behind."""
+    access.check_import(by)
+    remove_leftovers()
+    staging = Staging(uuid4(), by.pk, said=dict(said))
+    staging.folder.mkdir(mode=0o700, parents=True)
+    try:
+        stored = tuple(_store(staging.folder, number, file) for number, file in enumerate(files, start=1))
+        return _save(replace(staging, files=stored))
+    except BaseException:
+        shutil.rmtree(staging.folder, ignore_errors=True)
+        raise
+
+
+def find(key: UUID, *, by: "User") -> Staging | None:
+    """Return what the person sent under this key; None when there is nothing, or it is somebody else's."""
+    staging = _load(key)
+    return staging if staging is not None and staging.by == by.pk else None
+
+
+def say(staging: Staging, said: Mapping[str, str]) -> Staging:
+    """Keep what the person says of the files."""
+    return _save(replace(staging, said=dict(said)))
+
+
+def leave_out(staging: Staging, number: int) -> Staging:
+    """Forget one of the files."""
+    kept = tuple(file for file in staging.files if file.number != number)
+    for file in set(staging.files) - set(kept):
+        staging.path(file).unlink(missing_ok=True)
+    return _save(replace(staging, files=kept))
+
+
+def discard(staging: Staging) -> None:
+    """Forget all of it."""
+    shutil.rmtree(staging.folder, ignore_errors=True)
+
+
+def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str, str]) -> Job:
+    """Make the files a job, once: whoever asks again is given the same one.
+
+    `said`: `format`, `encoding`, and for the rights of the import `licence`, `holder`, `evidence`. Raises what
+    `jobs.submit` raises.
+    """
+    with _alone(staging) as current:
+        if current.job is not None:
+            return Job.objects.get(pk=current.job)
+        job = _submitted(current, by, source, said)
+        _save(replace(current, files=(), job=job.pk))
+        for file in current.files:
+            current.path(file).unlink(missing_ok=True)
+        return job
+
+
+def remove_leftovers(*, older_than: timedelta = KEPT_FOR) -> int:
+    """Remove what nobody came back for; return how many."""
+    before = time.time() - older_than.total_seconds()
+    old = [folder for folder in root().glob("*") if folder.stat().st_mtime < before]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(old)
+
+
+@transaction.atomic
+def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str, str]) -> Job:
+    with ExitStack() as stack:
+        files = _opened(staging, stack)
+        job = jobs.submit(source=source, files=files, by=by, format=said["format"], encoding=said["encoding"])
+    if said["licence"]:
+        rights.decide_rights(job.batch, by=by, **{name: said[name] for name in ("licence", "holder", "evidence")})
+    return job
+
+
+def _opened(staging: Staging, stack: ExitStack) -> Iterator[tuple[str, BinaryIO]]:
+    for file in staging.files:
+        yield file.name, stack.enter_context(staging.path(file).open("rb"))
+
+
+@contextmanager
+def _alone(staging: Staging) -> Iterator[Staging]:
+    """Hold off every other process that would make a job of the same files; yields how things stand now."""
+    descriptor = os.open(staging.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield _load(staging.key) or staging
+    finally:
+        os.close(descriptor)
+
+
+def _store(folder: Path, number: int, file: UploadedFile) -> StagedFile:
+    size = 0
+    with (folder / str(number)).open("xb") as place:
+        for block in file.chunks():
+            size += place.write(block)
+    return StagedFile(number, printable(file.name or "-", MAX_NAME_CHARACTERS)[:MAX_NAME_CHARACTERS], size)
+
+
+def _save(staging: Staging) -> Staging:
+    about: dict[str, Any] = asdict(staging) | {"key": staging.key.hex}
+    draft = staging.folder / f"{ABOUT}.{uuid4().hex}"
+    draft.write_text(json.dumps(about), encoding="utf-8")
+    draft.replace(staging.folder / ABOUT)
+    return staging
+
+
+def _load(key: UUID) -> Staging | None:
+    try:
+        about = json.loads((root() / key.hex / ABOUT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    files = tuple(StagedFile(**file) for file in about["files"])
+    return Staging(key, about["by"], files, about["said"], about["job"])

@@ -1,0 +1,36 @@
+"""What workers do: ids in, one call."""
+
+import mmap
+import time
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from ingest import pipeline, sweeper
+
+TURN_SECONDS = 300.0
+"""How long a job keeps its worker before others get their turn; far below the time limits."""
+
+# Shared by the worker with the processes that it forks, who are not told of a shutdown otherwise.
+_shutdown = mmap.mmap(-1, 1)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _say_so(**_signal: Any) -> None:
+    _shutdown[0] = 1
+
+
+@shared_task(name="ingest.tasks.run_job")  # type: ignore[untyped-decorator]
+def run_job(job_id: int) -> None:
+    """Do a job, or a good part of it."""
+    end = time.monotonic() + TURN_SECONDS
+    outcome = pipeline.run(job_id, should_stop=lambda: bool(_shutdown[0]) or time.monotonic() > end)
+    if outcome == pipeline.Outcome.INTERRUPTED:
+        sweeper.send(job_id)
+
+
+@shared_task(name="ingest.tasks.sweep")  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Send again what was lost."""
+    sweeper.sweep()

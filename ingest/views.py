@@ -1,0 +1,315 @@
+"""Importing by page: files are sent, looked at, confirmed; and the job that they become is followed to its end."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ingest import jobs, overview, preview, staging, workers
+from ingest import rejects as rejects_file
+from ingest.forms import FilesForm, ImportForm, PageForm, QuotaHandler, ReasonForm
+from ingest.models import Job
+from ingest.staging import Staging
+from review import access
+from review.models import Retraction, Source
+from review.refused import Refused
+from review.views.answers import Request, SeeOther, go_to, page, refusal
+
+type View = Callable[..., HttpResponseBase]
+
+SAID = tuple(ImportForm.base_fields)
+
+
+def for_managers(view: View) -> View:
+    """Let nobody in but those who import; what a verb forbids there is forbidden here."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not access.can_manage(request.user):
+            raise PermissionDenied
+        return view(cast("Request", request), *args, **kwargs)
+
+    return guarded
+
+
+# Jobs
+
+
+@require_safe
+@for_managers
+def show_jobs(request: Request) -> HttpResponse:
+    """List the imports, the newest first."""
+    form = PageForm(request.GET)
+    form.is_valid()
+    before = form.cleaned_data.get("before")
+    found, following = overview.page_of_jobs(request.user, before=before)
+    context = {
+        "rows": [(job, overview.progress(job)) for job in found],
+        "following": following,
+        "is_first": before is None,
+        "is_open": any(job.is_open for job in found),
+        "workers": workers.for_those_waiting(),
+    }
+    return page(request, "ingest/jobs.html", context)
+
+
+@require_safe
+@for_managers
+def show_job(request: Request, pk: int) -> HttpResponse:
+    """Show how far a job is and what became of its records; htmx asks again and again until it has ended."""
+    return _show_job(request, _job(request, pk))
+
+
+@require_safe
+@for_managers
+def download_rejects(request: Request, pk: int) -> HttpResponseBase:
+    """Send the file of refused records."""
+    job = _job(request, pk)
+    path = job.rejects_path
+    if not path.exists():
+        written = None if job.is_open else rejects_file.write(job)
+        if written is None:
+            raise Http404
+    name = f"rejects-{job.pk}.jsonl"
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl")
+
+
+@require_safe
+@for_managers
+def confirm_cancel(request: Request, pk: int) -> HttpResponse:
+    """Say what it means to stop the job."""
+    job = _job(request, pk)
+    if not job.is_open:
+        return SeeOther(_address(job))
+    return page(request, "ingest/cancel.html", {"job": job, "progress": overview.progress(job)})
+
+
+@require_safe
+@for_managers
+def confirm_retract(request: Request, pk: int) -> HttpResponse:
+    """Say what it means to take the import back."""
+    job = _job(request, pk)
+    if Retraction.objects.filter(batch=job.batch_id).exists():
+        return SeeOther(_address(job))
+    context = {"job": job, "consequences": overview.consequences(job.batch), "form": ReasonForm()}
+    return page(request, "ingest/retract.html", context)
+
+
+@require_POST
+@for_managers
+def cancel(request: Request, pk: int) -> HttpResponse:
+    """Stop a job."""
+    job = _job(request, pk)
+    return _done(request, job, lambda: jobs.cancel(job, by=request.user), _("The job is stopped."))
+
+
+@require_POST
+@for_managers
+def resume(request: Request, pk: int) -> HttpResponse:
+    """Let a job go on."""
+    job = _job(request, pk)
+    return _done(request, job, lambda: jobs.resume(job, by=request.user), _("The job goes on where it stopped."))
+
+
+@require_POST
+@for_managers
+def retract(request: Request, pk: int) -> HttpResponse:
+    """Take an import back."""
+    job, form = _job(request, pk), ReasonForm(request.POST)
+    if not form.is_valid():
+        context = {"job": job, "consequences": overview.consequences(job.batch), "form": form}
+        return page(request, "ingest/retract.html", context, status=422)
+    reason = form.cleaned_data["reason"]
+    return _done(
+        request, job, lambda: jobs.retract(job, by=request.user, reason=reason), _("The import is taken back.")
+    )
+
+
+# Files that are to become a job
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_managers
+def new(request: Request) -> HttpResponse:
+    """Invite to send files; take them in, so far to look at them."""
+    if request.method != "POST":
+        return _invite(request, ImportForm(by=request.user, initial=request.GET.dict()))
+    quota = QuotaHandler(request, settings.INGEST_MAX_UPLOAD_BYTES)
+    request.upload_handlers.insert(0, quota)
+    return cast("HttpResponse", _receive(request, quota=quota))
+
+
+@csrf_protect  # here, not around `new`: to look for the token is to read the files, and the quota must be set by then
+def _receive(request: Request, *, quota: QuotaHandler) -> HttpResponse:
+    form, files = ImportForm(request.POST, by=request.user), FilesForm(files=request.FILES)
+    if quota.skipped:
+        return _invite(request, form, problem=_too_large(), status=422)
+    if not files.is_valid():
+        return _invite(request, form, problem=files.errors["files"][0], status=422)
+    try:
+        staged = staging.stage(files.cleaned_data["files"], by=request.user, said=_said(request))
+    except OSError as error:
+        return _invite(request, form, problem=_disk(error), status=409)
+    return go_to(request, reverse("ingest:staged", args=[staged.key]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_managers
+def look(request: Request, key: UUID) -> HttpResponse:
+    """Show what was recognised, and what would enter; look again with what was said since."""
+    staged = _staged(request, key)
+    if staged.job is not None:
+        return go_to(request, reverse("ingest:job", args=[staged.job]))
+    if request.method != "POST":
+        return _show_look(request, staged, ImportForm(staged.said, by=request.user))
+    staging.say(staged, _said(request))
+    return go_to(request, reverse("ingest:staged", args=[key]))
+
+
+@require_POST
+@for_managers
+def submit(request: Request, key: UUID) -> HttpResponse:
+    """Make the files a job."""
+    staged = _staged(request, key)
+    if staged.job is not None:
+        return go_to(request, reverse("ingest:job", args=[staged.job]))
+    staged = staging.say(staged, _said(request))
+    form = ImportForm(staged.said, by=request.user)
+    if not form.is_valid():
+        return _show_look(request, staged, form, status=422)
+    found = _look_at(staged, form)
+    if not found.is_readable:
+        return _show_look(request, staged, form, found=found, status=422)
+    said = form.cleaned_data
+    try:
+        job = staging.submit(staged, by=request.user, source=said["source"], said=said)
+    except Refused as refused:
+        return _show_look(request, staged, form, found=found, problem=str(refused), status=refusal(refused))
+    except OSError as error:
+        return _show_look(request, staged, form, found=found, problem=_disk(error), status=409)
+    return go_to(request, _address(job))
+
+
+@require_POST
+@for_managers
+def leave_out(request: Request, key: UUID, number: int) -> HttpResponse:
+    """Forget one of several files."""
+    staged = staging.say(_staged(request, key), _said(request))
+    staging.leave_out(staged, number)
+    return go_to(request, reverse("ingest:staged", args=[key]))
+
+
+@require_POST
+@for_managers
+def discard(request: Request, key: UUID) -> HttpResponse:
+    """Forget the files."""
+    staging.discard(_staged(request, key))
+    messages.info(request, _("The files are discarded; nothing was imported."))
+    return go_to(request, reverse("ingest:jobs"))
+
+
+# What the views share
+
+
+def _job(request: Request, pk: int) -> Job:
+    return get_object_or_404(overview.jobs_for(request.user).with_counts(), pk=pk)
+
+
+def _address(job: Job) -> str:
+    return reverse("ingest:job", args=[job.pk])
+
+
+def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 200) -> HttpResponse:
+    rejects = overview.rejects(job)
+    context = {
+        "job": job,
+        "progress": overview.progress(job),
+        "counts": overview.counts(job),
+        "workers": workers.expected_for(job),
+        "trouble": preview.trouble_of(job),
+        "problem": problem,
+    }
+    if not (request.htmx and job.is_open):
+        context |= {
+            "rejects": rejects[: overview.SHOWN_REJECTS],
+            "unknown_keys": job.unknown_keys().most_common(),
+            "dropped": job.dropped_because().most_common(),
+            "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),
+        }
+    return page(request, "ingest/job.html", context, status=status)
+
+
+def _done(request: Request, job: Job, verb: Callable[[], object], said: str) -> HttpResponse:
+    """Do what was asked of a job, and lead back to it; where it is refused, show the job with the reason."""
+    try:
+        verb()
+    except Refused as refused:
+        return _show_job(request, _job(request, job.pk), problem=str(refused), status=refusal(refused))
+    messages.info(request, said)
+    return go_to(request, _address(job))
+
+
+def _invite(request: Request, form: ImportForm, *, problem: str = "", status: int = 200) -> HttpResponse:
+    context = {"form": form, "problem": problem, "limit": settings.INGEST_MAX_UPLOAD_BYTES, "too_large": _too_large()}
+    return page(request, "ingest/new.html", context, status=status)
+
+
+def _staged(request: Request, key: UUID) -> Staging:
+    found = staging.find(key, by=request.user)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _said(request: Request) -> Mapping[str, str]:
+    """Return what the form says; a button may name the encoding in which to read the files."""
+    said = {name: request.POST.get(name, "") for name in SAID}
+    return said | ({"encoding": request.POST["read_as"]} if "read_as" in request.POST else {})
+
+
+def _look_at(staged: Staging, form: ImportForm) -> preview.Preview:
+    files = [preview.Given(file.number, file.name, staged.path(file), file.size) for file in staged.files]
+    said = form.cleaned_data
+    source: Source | None = said.get("source")
+    return preview.look_at(files, source=source, format=said.get("format", ""), encoding=said.get("encoding", ""))
+
+
+def _show_look(  # noqa: PLR0913  what the page may have to say
+    request: Request,
+    staged: Staging,
+    form: ImportForm,
+    *,
+    found: preview.Preview | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    form.is_valid()
+    context = {"staged": staged, "form": form, "preview": found or _look_at(staged, form), "problem": problem}
+    return page(request, "ingest/look.html", context, status=status)
+
+
+def _too_large() -> str:
+    limit = filesizeformat(settings.INGEST_MAX_UPLOAD_BYTES)
+    return _(
+        "The files are larger than %(limit)s together. Send them in parts, or import them on the machine with "
+        "`manage.py ingest`."
+    ) % {"limit": limit}
+
+
+def _disk(error: OSError) -> str:
+    return _("The files could not be stored (%(reason)s). Nothing was imported; free some space and try again.") % {
+        "reason": error.strerror or type(error).__name__
+    }

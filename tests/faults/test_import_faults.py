@@ -1,0 +1,271 @@
+"""Imports under faults, with real processes: afterwards all is as if nothing had happened, and nothing is in twice."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from ingest import sweeper
+from ingest.models import Chunk, Job, Reject
+from review.models import Duplicate, Original, Record
+from tests.faults.processes import Broker, Worker, command, end_sessions, until
+from tests.ingest.faulty_lines import good_lines
+from tests.ingest.importing import counts, fresh, submitted
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
+
+GOOD = good_lines(160)
+LINES = [*GOOD[:100], b"[]", GOOD[3], *GOOD[100:], GOOD[150], b"{"]
+CONTENT = b"\n".join(LINES) + b"\n"
+UNDISTURBED = {"read": 164, "new": 160, "duplicate": 2, "rejected": 2}
+
+type Start = Callable[..., Worker]
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Settings, tmp_path: Path) -> Path:
+    settings.UPLOAD_ROOT = tmp_path / "uploads"
+    settings.INGEST_CHUNK_RECORDS = 10
+    settings.INGEST_RESEND_AFTER /= 20
+    return tmp_path
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """A broker that runs, known to this process as well."""
+    broker = Broker()
+    monkeypatch.setitem(current_app.conf, "broker_url", broker.url.replace("unix://", "redis+socket://"))
+    broker.start()
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def start(broker: Broker, folder: Path) -> Iterator[Start]:
+    """Start a worker; whatever is left of it afterwards is killed, before the tables are emptied."""
+    workers: list[Worker] = []
+
+    def start(*, processes: int = 1) -> Worker:
+        workers.append(Worker(broker, folder, len(workers), processes=processes))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.kill()
+    end_sessions()
+
+
+@pytest.fixture
+def slow_chunks() -> Iterator[Callable[[str], None]]:
+    """Let the database take a while over a chunk: time enough to do harm in the middle of it."""
+
+    def slow(seconds: str) -> None:
+        run(f"CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS"
+            f" 'BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END'")  # fmt: skip
+        run("CREATE TRIGGER test_slow BEFORE INSERT ON ingest_chunk FOR EACH ROW EXECUTE FUNCTION test_slow()")
+
+    yield slow
+    run("DROP FUNCTION test_slow CASCADE")
+
+
+def run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def submit(*, tell_workers: bool = True) -> Job:
+    return submitted(CONTENT, tell_workers=tell_workers)
+
+
+def in_the_middle_of(job: Job) -> Callable[[], bool]:
+    return lambda: Chunk.objects.filter(job=job).count() >= 3
+
+
+def ended(*jobs: Job) -> Callable[[], bool]:
+    return lambda: not Job.objects.filter(pk__in=[job.pk for job in jobs], state__in=Job.OPEN).exists()
+
+
+def assert_as_if_nothing_had_happened(job: Job, *, attempt: int) -> None:
+    job = fresh(job)
+    assert (job.state, job.attempt, job.error) == (Job.State.DONE, attempt, "")
+    assert counts(job) == UNDISTURBED
+    lines = {number for number, line in enumerate(LINES, start=1) if LINES.index(line) == number - 1}
+    repeated = [102, 163]
+    refused = [101, 164]
+    assert list(Original.objects.order_by("line").values_list("line", flat=True)) == sorted(lines - set(refused))
+    assert list(Duplicate.objects.order_by("line").values_list("line", flat=True)) == repeated
+    assert list(Reject.objects.order_by("line").values_list("line", flat=True)) == refused
+    assert Record.objects.filter(batch=job.batch, revision__number=1).count() == len(GOOD) == Record.objects.count()
+    chunks = list(job.chunks.order_by("number").values_list("number", "first_offset", "end_offset"))
+    assert [number for number, _first, _end in chunks] == list(range(1, 18))
+    assert [first for _number, first, _end in chunks] == [0, *[end for _number, _first, end in chunks[:-1]]]
+    assert job.rejects_path.read_bytes().count(b"\n") == 2
+
+
+def test_f1_pool_process_killed_in_mid_chunk(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(), submit()
+    until(in_the_middle_of(job))
+    os.kill(worker.pool()[0], signal.SIGKILL)
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=2)
+
+
+def test_f2_whole_worker_killed_in_mid_chunk(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(), submit()
+    until(in_the_middle_of(job))
+    worker.kill()
+    start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=2)
+
+
+def test_f3_message_delivered_twice_at_once(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(processes=2), submit()
+    sweeper.send(job.pk)
+    until(ended(job))
+    until(lambda: worker.said("duplicate delivery"))
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_f5_poison_that_kills_every_worker(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("CASE WHEN NEW.number = 4 AND NEW.job_id = (SELECT min(id) FROM ingest_job) THEN 60 ELSE 0 END")
+    worker, poison = start(), submit()
+    for attempt in (1, 2, 3):
+        until(lambda: at_the_poison(poison, attempt), meanwhile=sweeper.sweep)  # noqa: B023  asked at once
+        os.kill(worker.pool()[0], signal.SIGKILL)
+        end_sessions()
+    until(ended(poison), meanwhile=sweeper.sweep)
+    poison = fresh(poison)
+    assert (poison.state, poison.attempt, counts(poison)) == ("quarantined", 3, {"read": 30, "new": 30})
+    assert "a.jsonl" in poison.error
+    assert "line 30" in poison.error
+    other = submitted(b"\n".join(good_lines(170)[160:]))
+    until(ended(other), meanwhile=sweeper.sweep)
+    assert counts(other) == {"read": 10, "new": 10}
+
+
+def at_the_poison(job: Job, attempt: int) -> bool:
+    """Whether this attempt has come to where it will stay."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        )
+        asleep = bool(cursor.fetchone()[0])
+    return asleep and Job.objects.filter(pk=job.pk, attempt=attempt, cursor_line=30).exists()
+
+
+def test_f6_process_dies_between_commit_and_message(broker: Broker, start: Start, folder: Path) -> None:
+    path = folder / "a.jsonl"
+    path.write_bytes(CONTENT)
+    script = (
+        "import os, django; django.setup()\n"
+        "from ingest import jobs; from review.models import Source\n"
+        "jobs.send = lambda job: os._exit(9)\n"
+        "files = [('a.jsonl', open(os.environ['FILE'], 'rb'))]\n"
+        "jobs.submit(source=Source.objects.get(slug='ruozhiba'), files=files, by=None)"
+    )
+    process = command(broker, "-c", script, FILE=str(path))
+    process.communicate()
+    assert process.returncode == 9
+    job = Job.objects.get()
+    assert job.state == Job.State.QUEUED
+    start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+@pytest.mark.parametrize("harm", ["gone", "frozen"])
+def test_f7_broker_down_at_submit(broker: Broker, start: Start, harm: str) -> None:
+    assert broker.process is not None
+    broker.kill() if harm == "gone" else broker.process.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    job = submit()
+    assert time.monotonic() - begun < 2
+    assert fresh(job).state == Job.State.QUEUED
+    broker.start() if harm == "gone" else broker.process.send_signal(signal.SIGCONT)
+    start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_f8_broker_forgets_everything(broker: Broker, start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.05")
+    start()
+    running = submit()
+    until(in_the_middle_of(running))
+    waiting = submitted(b"\n".join(good_lines(170)[160:]))
+    broker.forget_everything()
+    until(ended(running, waiting), meanwhile=sweeper.sweep)
+    assert counts(waiting) == {"read": 10, "new": 10}
+    assert Record.objects.count() == 170
+    assert counts(running) == UNDISTURBED
+
+
+def test_f8_broker_killed_without_its_messages(
+    broker: Broker, start: Start, slow_chunks: Callable[[str], None]
+) -> None:
+    slow_chunks("0.05")
+    start()
+    job = submit()
+    until(in_the_middle_of(job))
+    broker.kill()
+    broker.start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_f21_session_ended_by_the_database_in_mid_chunk(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(), submit()
+    until(in_the_middle_of(job))
+    assert end_sessions() >= 1
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert worker.said("try 1: OperationalError")
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_f32_worker_asked_to_stop_in_mid_job(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(), submit()
+    until(in_the_middle_of(job))
+    worker.process.terminate()
+    assert worker.process.wait(timeout=20) == 0
+    job = fresh(job)
+    assert job.state == Job.State.QUEUED
+    assert 30 <= job.cursor_line < len(LINES)
+    start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_killed_command_is_resumed_by_a_worker_or_by_another_command(
+    broker: Broker, start: Start, slow_chunks: Callable[[str], None], folder: Path
+) -> None:
+    slow_chunks("0.1")
+    path = folder / "a.jsonl"
+    path.write_bytes(CONTENT)
+    process = command(broker, "-m", "django", "ingest", str(path), "--source", "ruozhiba")
+    job = until(lambda: Job.objects.all())[0]
+    until(in_the_middle_of(job))
+    kill(process)
+    resumed = command(broker, "-m", "django", "ingest", "--resume", str(job.pk), "--json")
+    until(lambda: fresh(job).attempt == 2)
+    kill(resumed)
+    start()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_as_if_nothing_had_happened(job, attempt=3)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
