@@ -1,12 +1,68 @@
 """What concerns every request."""
 
 from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
 
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
 
 type GetResponse = Callable[[HttpRequest], HttpResponse]
+type View = Callable[..., HttpResponseBase]
+
+RETRY_SECONDS = 5
+SEEN_SECONDS = 300
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
+)
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Send strangers to sign in, and from there back to the page that they were on.
+
+    A form's address is no page: whoever was signed out while they typed comes back to where the form stood. htmx is
+    told to go there itself, since it would put a sign-in page into the middle of the other.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Return the way to the sign-in page for a stranger, None for everybody else."""
+        answer = super().process_view(request, view_func, view_args, view_kwargs)
+        if isinstance(answer, HttpResponseRedirect) and is_htmx(request):
+            return HttpResponseClientRedirect(answer.url)
+        return answer
+
+    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponseRedirect:
+        """Return the redirect to the sign-in page, with the page to come back to."""
+        if request.method in {"GET", "HEAD"} and not is_htmx(request):
+            return super().handle_no_permission(request, view_func)
+        page = request.headers.get("HX-Current-URL" if is_htmx(request) else "Referer", "")
+        is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()})
+        return redirect_to_login(_path(page) if is_ours else resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Tell whether htmx sent the request."""
+    return bool(getattr(request, "htmx", False))
+
+
+def _path(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 class DatabaseUnavailableMiddleware:
@@ -18,15 +74,49 @@ class DatabaseUnavailableMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn the two kinds of error that pass by themselves into a 503; leave every other alone."""
-        if not isinstance(exception, OperationalError | InterfaceError):
-            return None
-        return unavailable(request)
+        return unavailable() if is_passing(exception) else None
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
-    """Return the page that says the database is away."""
-    response = render(request, "503.html", status=503)
-    response["Retry-After"] = "5"
+def is_passing(exception: BaseException | None) -> bool:
+    """Tell whether this is one of the errors of the database that pass by themselves."""
+    return isinstance(exception, OperationalError | InterfaceError)
+
+
+def unavailable() -> HttpResponse:
+    """Return the page that says the database is away; it is made without asking the database for anything."""
+    response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+class HeadersMiddleware:
+    """What Django's own middleware has no setting for: no page here uses a device, none is shown inside another site."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+
+class LastSeenMiddleware:
+    """Note when a session was last used, every few minutes."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: View, _arguments: Any, _keywords: Any) -> None:
+        """Look only at requests that need a signed-in person: the others do not ask who it is."""
+        if not getattr(view, "login_required", True) or not request.user.is_authenticated:
+            return
+        key = request.session.session_key or ""
+        if cache.add(f"seen:{sha256(key.encode()).hexdigest()}", True, SEEN_SECONDS):  # noqa: FBT003  any value would do
+            UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now())

@@ -18,21 +18,27 @@ DATA_DIR = data_folder(BASE_DIR, env.str("CQIA_DATA_DIR", "var"))
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "") or generated_secret(DATA_DIR)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", False)
 
 INSTALLED_APPS = [
     "cqia_site.apps.SiteConfig",
     "review.apps.ReviewConfig",
     "ingest.apps.IngestConfig",
     "exports.apps.ExportsConfig",
-    "django.contrib.admin",
+    "cqia_site.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_filters",
     "django_htmx",
     "knox",
@@ -42,16 +48,19 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "cqia_site.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "cqia_site.middleware.SignInMiddleware",
+    "cqia_site.middleware.LastSeenMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "cqia_site.middleware.DatabaseUnavailableMiddleware",
 ]
@@ -91,9 +100,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
 
-CELERY_BROKER_URL = (
-    f"redis+socket://{REDIS_URL.removeprefix('unix://')}" if REDIS_URL.startswith("unix:") else REDIS_URL
-)
+# kombu has its own words for a socket, and for the number of the database on it.
+CELERY_BROKER_URL = REDIS_URL.replace("?db=", "?virtual_host=").replace("unix://", "redis+socket://", 1)
+CACHES = {
+    "default": {"BACKEND": "cqia_site.cache.SteadyCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cqia:cache"},
+}
+
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -122,6 +134,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 AUTH_USER_MODEL = "review.User"
+AUTHENTICATION_BACKENDS = ["cqia_site.accounts.NameOrAddressBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -130,11 +143,65 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
+PASSWORD_RESET_TIMEOUT = 3 * 86400
+CSRF_FAILURE_VIEW = "cqia_site.views.csrf_failure"
+
+ACCOUNT_ADAPTER = "cqia_site.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "review.links.LinkTokens"  # noqa: S105  the name of a class
+ACCOUNT_FORMS = {
+    "login": "cqia_site.account_forms.SignInForm",
+    "reset_password": "cqia_site.account_forms.AskForLinkForm",
+}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
+# Of the addresses that proxies of ours have added to X-Forwarded-For, the one the outermost saw.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", int(BEHIND_TLS_PROXY))
+MFA_ADAPTER = "cqia_site.accounts.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "cqia_site.account_forms.SecondStepForm",
+    "reauthenticate": "cqia_site.account_forms.ConfirmForm",
+}
+MFA_TOTP_ISSUER = "CQIA"
+MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
+_MAIL_HOST = env.str("EMAIL_HOST", "")
+MAILERS = (
+    {
+        "default": {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {
+                "host": _MAIL_HOST,
+                "port": env.int("EMAIL_PORT", 25),
+                "username": env.str("EMAIL_HOST_USER", ""),
+                "password": env.str("EMAIL_HOST_PASSWORD", ""),
+                "use_tls": env.bool("EMAIL_USE_TLS", False),
+                "use_ssl": env.bool("EMAIL_USE_SSL", False),
+                "timeout": 10,
+            },
+        }
+    }
+    if _MAIL_HOST
+    else {}
+)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "cqia@localhost")
+SILENCED_SYSTEM_CHECKS = ["mail.W001"]  # without mail, links are shown to the manager
 
 KNOX_TOKEN_MODEL = "review.Token"  # noqa: S105  the name of a model
+MIGRATION_MODULES = {"knox": None}  # its own table would stand empty beside review.Token, in the way of every flush
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=90),
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
@@ -144,7 +211,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_PARSER_CLASSES": ["cqia_site.parsers.StrictJsonParser", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_PAGINATION_CLASS": None,
     "UNAUTHENTICATED_USER": None,
 }
@@ -157,6 +224,7 @@ TIME_ZONE = env.str("TIME_ZONE", "Asia/Shanghai")
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # nothing is collected there: the files are served from where they are
 STATICFILES_DIRS = [BASE_DIR / "cqia_site" / "static"]
 WHITENOISE_USE_FINDERS = True
 
@@ -176,12 +244,23 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", False) else None
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("BEHIND_TLS_PROXY", False)
-SESSION_COOKIE_HTTPONLY = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+SECURE_SSL_REDIRECT = BEHIND_TLS_PROXY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 86400 if BEHIND_TLS_PROXY else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = BEHIND_TLS_PROXY
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "__Host-sessionid" if BEHIND_TLS_PROXY else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if BEHIND_TLS_PROXY else "csrftoken"
 X_FRAME_OPTIONS = "DENY"
 
 CLAIM_LEASE = timedelta(minutes=env.int("CLAIM_LEASE_MINUTES", 10))
+
+INGEST_LEASE = timedelta(seconds=env.float("INGEST_LEASE_SECONDS", 60))
+INGEST_RESEND_AFTER = timedelta(seconds=env.float("INGEST_RESEND_SECONDS", 20))
+INGEST_CHUNK_RECORDS = env.int("INGEST_CHUNK_RECORDS", 2000)
+INGEST_MAX_UPLOAD_BYTES = env.int("INGEST_MAX_UPLOAD_MIB", 2048) << 20
 
 LOGGING = {
     "version": 1,

@@ -1,15 +1,25 @@
 """The addresses of the whole application."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
+
+from cqia_site import health, views
+from review.views import home
+
+handler500 = views.server_error
 
 urlpatterns = [
-    path(
-        "account/login/",
-        LoginView.as_view(template_name="account/login.html"),
-        name="login",
-    ),
-    path("account/logout/", LogoutView.as_view(), name="logout"),
+    path("", home.show, name="home"),
+    path("review/", include("review.urls")),
+    path("ingest/", include("ingest.urls")),
+    path("exports/", include("exports.urls")),
+    path("account/", include("cqia_site.account_urls")),
+    path("account/language/", login_not_required(require_POST(set_language)), name="language"),
+    path("api/v1/", include("exports.api_urls")),
     path("admin/", admin.site.urls),
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
 ]

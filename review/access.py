@@ -71,10 +71,35 @@ def check_manage(by: "User | None") -> None:
 check_import = check_retract = check_decide_rights = check_cut_release = check_manage
 
 
+def limited_to(user: "User") -> frozenset[int]:
+    """Return the sources that the person is limited to, none for every one; asked of the database once a request."""
+    known: frozenset[int] | None = getattr(user, "_limited_to", None)
+    if known is None:
+        known = frozenset(user.sources.values_list("pk", flat=True))
+        user._limited_to = known  # type: ignore[attr-defined]  # noqa: SLF001  as above
+    return known
+
+
+def can_see(user: "User", source: int) -> bool:
+    """See the records of a source."""
+    sources = limited_to(user)
+    return not sources or source in sources
+
+
 def check_source(by: "User", source: "Source") -> None:
     """Refuse a source that the person may not see."""
-    limited_to = set(by.sources.values_list("pk", flat=True))
-    _check(not limited_to or source.pk in limited_to)
+    _check(can_see(by, source.pk))
+
+
+def can_change(user: "User | AnonymousUser", person: "User") -> bool:
+    """Change what a person may do: managers do, of everybody but themselves; of administrators only another one."""
+    reaches = user.is_superuser or not person.is_superuser
+    return can_manage(user) and reaches and user.pk != person.pk
+
+
+def check_change(by: "User | None", person: "User") -> None:
+    """Refuse a change of oneself or of an administrator."""
+    _check(by is None or can_change(by, person))
 
 
 def acting_role(user: "User") -> Role:

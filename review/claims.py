@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from psycopg import Cursor
 
 from review import access
-from review.models import Claim, Draft, Record, Skip
+from review.models import Claim, Draft, Record, Skip, State
 from review.refused import Refused
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ def _lease() -> float:
 
 def _sources(by: "User", source: int | None) -> list[int] | None:
     """Return the sources to look into, None for every one."""
-    limited_to = list(by.sources.values_list("pk", flat=True))
     if source is None:
-        return limited_to or None
-    return [source] if not limited_to or source in limited_to else []
+        return sorted(access.limited_to(by)) or None
+    return [source] if access.can_see(by, source) else []
 
 
 def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Claim | None:
@@ -136,16 +135,22 @@ def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) 
 @transaction.atomic
 def claim_record(*, by: "User", record: Record) -> Claim:
     """Claim this very record (to go on after an undo, or from a link); refused while somebody else holds it."""
-    access.check_review(by)
+    purpose = Claim.Purpose.SETTLE if record.state == State.DISPUTED else Claim.Purpose.REVIEW
+    (access.check_settle if purpose == Claim.Purpose.SETTLE else access.check_review)(by)
     access.check_source(by, record.source)
+    if record.state in {State.APPROVED, State.REJECTED} or record.takedown_id or record.retraction_id:
+        raise Refused(_("There is nothing left to decide on this record."))
     statement = f"""
         INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)
-        VALUES (%(record)s, %(me)s, 'review', %(token)s, clock_timestamp() + make_interval(secs => %(lease)s))
+        VALUES (%(record)s, %(me)s, %(purpose)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s))
         {_TAKE_OVER} OR held.reviewer_id = %(me)s
         RETURNING id
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"record": record.pk, "me": by.pk, "token": uuid4(), "lease": _lease()})
+        cursor.execute(
+            statement,
+            {"record": record.pk, "me": by.pk, "purpose": purpose, "token": uuid4(), "lease": _lease()},
+        )
         row = cursor.fetchone()
     if row is None:
         raise Refused(_("Somebody else holds this record."))
@@ -193,3 +198,8 @@ def save_draft(*, by: "User", record: int, seen_revision: int, fields: dict[str,
     Draft.objects.update_or_create(
         record_id=record, reviewer=by, defaults={"seen_revision_id": seen_revision, "fields": fields}
     )
+
+
+def drop_draft(*, by: "User", record: int) -> None:
+    """Forget what the person had typed: they took it all back themselves."""
+    Draft.objects.filter(record=record, reviewer=by).delete()

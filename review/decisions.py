@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max, Q
 from django.utils.translation import gettext as _
 
 from review import access, claims, rights, workflow
@@ -30,7 +30,7 @@ from review.refused import Ground, Refused
 from review.text.signature import content_hash
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
+    from collections.abc import Sequence
 
     from review.models import User
 
@@ -113,13 +113,13 @@ def decide(*, by: "User", record: int, judgement: Judgement) -> Decision:
     The same `request_id` again gives the same decision and changes nothing. Refused when the record has changed since
     the person saw it, when somebody else holds it, or when what an approval needs is missing.
     """
-    held = Record.objects.select_for_update(of=("self",)).select_related(*_LOOKED_AT).get(pk=record)
-    repeated = Decision.objects.filter(request_id=judgement.request_id).first()
-    if repeated is not None:
-        return _same(repeated, by, record)
-    kind = _check_may_decide(held, by, judgement)
+    held, made = _locked(record), _made(record, judgement.request_id)
+    for earlier in made:
+        if earlier.request_id == judgement.request_id:
+            return _same(earlier, by, record)
+    kind = _check_may_decide(held, made, by, judgement)
     wording = judgement.wording or Wording.of(held.revision)
-    _check_content(held, by, judgement, wording)
+    _check_content(held, made, by, judgement, wording)
     decision = Decision.objects.create(
         record=held,
         revision=_revision(held, wording, by),
@@ -130,17 +130,39 @@ def decide(*, by: "User", record: int, judgement: Judgement) -> Decision:
         verdict=judgement.verdict,
         reason=judgement.reason,
         round=held.round,
-        attempt=_attempt(held, by),
+        attempt=1 + sum(earlier.round == held.round and earlier.reviewer_id == by.pk for earlier in made),
         rights_said=judgement.rights.said if judgement.rights else "",
         rights=_rights(held, by, judgement),
         seconds=judgement.seconds,
-        guideline=Guideline.objects.filter(source__in=[held.source_id]).order_by("-version").first(),
+        guideline=_guideline(held),
         request_id=judgement.request_id,
     )
-    _apply(held, outcome_of(held), Cause.SETTLE if kind == Decision.Kind.SETTLE else Cause.DECIDE, by)
+    _apply(held, [*_counted(held, made), decision], Cause.SETTLE if kind == Decision.Kind.SETTLE else Cause.DECIDE, by)
     Claim.objects.filter(record=held, reviewer=by).delete()
     Draft.objects.filter(record=held, reviewer=by).delete()
     return decision
+
+
+def _locked(record: int) -> Record:
+    """Lock the record, then fetch it with what is looked at.
+
+    In two statements: one that joins its revision while it waits for the lock finds nothing when that has changed.
+    """
+    list(Record.objects.select_for_update().filter(pk=record).values_list("pk"))
+    return Record.objects.select_related(*_LOOKED_AT).get(pk=record)
+
+
+def _made(record: int, request_id: UUID | None = None) -> list[Decision]:
+    """Return every decision on the record in their order, those taken back too, and the one of this request id."""
+    wanted = Q(record=record) | Q(request_id=request_id) if request_id else Q(record=record)
+    related = ("revision", "seen_revision", "rights", "withdrawal")
+    return list(Decision.objects.filter(wanted).select_related(*related).order_by("pk"))
+
+
+def _counted(record: Record, made: "Sequence[Decision]") -> list[Decision]:
+    """Return the decisions of this round that count: those not taken back."""
+    kinds = {Decision.Kind.REVIEW, Decision.Kind.SETTLE}
+    return [d for d in made if d.round == record.round and d.kind in kinds and not hasattr(d, "withdrawal")]
 
 
 def _same(decision: Decision, by: "User", record: int) -> Decision:
@@ -149,7 +171,7 @@ def _same(decision: Decision, by: "User", record: int) -> Decision:
     return decision
 
 
-def _check_may_decide(record: Record, by: "User", judgement: Judgement) -> Decision.Kind:
+def _check_may_decide(record: Record, made: "Sequence[Decision]", by: "User", judgement: Judgement) -> Decision.Kind:
     settling = record.state == State.DISPUTED
     (access.check_settle if settling else access.check_review)(by)
     access.check_source(by, record.source)
@@ -161,16 +183,18 @@ def _check_may_decide(record: Record, by: "User", judgement: Judgement) -> Decis
         raise Refused(_("The text has changed since you opened it. Your text is kept below, beside the new one."))
     if claims.held_by_another(record.pk, by):
         raise Refused(_("Your claim has ended and somebody else holds this record now. Your text is kept below."))
-    if _counted(record).filter(reviewer=by).exclude(kind=Decision.Kind.SETTLE).exists():
+    if any(d.reviewer_id == by.pk and d.kind != Decision.Kind.SETTLE for d in _counted(record, made)):
         raise Refused(_("You have decided on this record already."), ground=Ground.FORBIDDEN)
     return Decision.Kind.SETTLE if settling else Decision.Kind.REVIEW
 
 
-def _check_content(record: Record, by: "User", judgement: Judgement, wording: Wording) -> None:
+def _check_content(
+    record: Record, made: "Sequence[Decision]", by: "User", judgement: Judgement, wording: Wording
+) -> None:
     match judgement.verdict:
         case Verdict.APPROVE:
             problems = missing_for_approval(wording, judgement.rights)
-            if _wrote_the_answer(record, by):
+            if record.state == State.UNANSWERED or _wrote_the_answer(made, by):
                 raise Refused(
                     _("You wrote this answer yourself, so somebody else approves it."), ground=Ground.FORBIDDEN
                 )
@@ -179,15 +203,17 @@ def _check_content(record: Record, by: "User", judgement: Judgement, wording: Wo
             problems = {"output": _("Write the new answer before you hand it on.")} if same else {}
             if record.state == State.DISPUTED:
                 problems = {"output": _("Approve your own wording, or reject: settling ends the dispute.")}
+        case Verdict.ESCALATE if record.state == State.DISPUTED:
+            problems = {"verdict": _("Approve or reject: settling ends the dispute.")}
         case _:
             problems = {} if judgement.reason.strip() else {"reason": _("Say why, in a word or two.")}
     if problems:
         raise Refused(" ".join(problems.values()), ground=Ground.INVALID, fields=problems)
 
 
-def _wrote_the_answer(record: Record, by: "User") -> bool:
-    last = Decision.objects.filter(record=record, verdict=Verdict.REWRITE, withdrawal=None).order_by("-pk").first()
-    return last is not None and last.reviewer_id == by.pk
+def _wrote_the_answer(made: "Sequence[Decision]", by: "User") -> bool:
+    rewrites = [d for d in made if d.verdict == Verdict.REWRITE and not hasattr(d, "withdrawal")]
+    return bool(rewrites) and rewrites[-1].reviewer_id == by.pk
 
 
 def _revision(record: Record, wording: Wording, by: "User") -> Revision:
@@ -208,10 +234,6 @@ def _revision(record: Record, wording: Wording, by: "User") -> Revision:
     )
 
 
-def _attempt(record: Record, by: "User") -> int:
-    return Decision.objects.filter(record=record, round=record.round, reviewer=by).count() + 1
-
-
 def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:
     """Return the rights that the decision speaks of; what the reviewer sets comes into force with the outcome."""
     said = judgement.rights
@@ -229,18 +251,16 @@ def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:
     )
 
 
-def _counted(record: Record) -> "QuerySet[Decision]":
-    """Return the decisions of this round that count: those not withdrawn, in their order."""
-    return Decision.objects.filter(
-        record=record, round=record.round, kind__in=[Decision.Kind.REVIEW, Decision.Kind.SETTLE], withdrawal=None
-    ).order_by("pk")
+def _guideline(record: Record) -> Guideline | None:
+    """Return what the reviewer goes by: the latest version for the source, else for every source."""
+    meant = Guideline.objects.filter(Q(source=record.source_id) | Q(source=None))
+    return meant.order_by(F("source").desc(nulls_last=True), "-version").first()
 
 
-def outcome_of(record: Record) -> Outcome:
+def _outcome(record: Record, counted: "Sequence[Decision]") -> Outcome:
     """Return where the counted decisions of the record's round put it."""
-    decisions = list(_counted(record).select_related("revision", "seen_revision", "rights"))
-    answered = bool((decisions[0].seen_revision if decisions else record.revision).output.strip())
-    return outcome([_opinion(decision) for decision in decisions], record.wanted, answered=answered)
+    answered = bool((counted[0].seen_revision if counted else record.revision).output.strip())
+    return outcome([_opinion(decision) for decision in counted], record.wanted, answered=answered)
 
 
 def _opinion(decision: Decision) -> Opinion:
@@ -252,16 +272,16 @@ def _opinion(decision: Decision) -> Opinion:
     )
 
 
-def _apply(record: Record, result: Outcome, cause: Cause, by: "User", **values: Any) -> None:
-    verdict = Decision.objects.get(pk=result.decision) if result.decision else None
-    approving = verdict if verdict and verdict.verdict == Verdict.APPROVE else None
+def _apply(record: Record, counted: "Sequence[Decision]", cause: Cause, by: "User", **values: Any) -> None:
+    """Move the record to the outcome of the decisions that count; `values` are what else changes with it."""
+    result = _outcome(record, counted)
+    approving = next((d for d in counted if d.pk == result.decision and d.verdict == Verdict.APPROVE), None)
     values |= {"state": result.state, "verdict": approving}
     if result.revision:
         values["revision"] = result.revision
     if approving and approving.rights_said in {Decision.RightsSaid.SET, Decision.RightsSaid.OBJECT}:
         values["rights"] = approving.rights
     workflow.move(Record.objects.filter(pk=record.pk), cause=cause, by=by, **values)
-    record.refresh_from_db(fields=["state", "verdict", "revision", "rights"])
 
 
 def last_decision(by: "User") -> Decision | None:
@@ -277,24 +297,25 @@ def last_decision(by: "User") -> Decision | None:
 @transaction.atomic
 def undo(*, by: "User", decision: Decision) -> Claim:
     """Take the person's own decision back and give them the record again, with what they had typed as a draft."""
-    record = Record.objects.select_for_update(of=("self",)).get(pk=decision.record_id)
-    _check_may_undo(record, by, decision)
+    record, made = _locked(decision.record_id), _made(decision.record_id)
+    _check_may_undo(record, made, by, decision)
     Withdrawal.objects.create(decision=decision, kind=Withdrawal.Kind.UNDO, by=by)
     values: dict[str, Any] = {"revision": decision.seen_revision_id, "rights": _rights_before(record, decision)}
     record.revision = decision.seen_revision
-    _apply(record, outcome_of(record), Cause.UNDO, by, **values)
+    _apply(record, [other for other in _counted(record, made) if other.pk != decision.pk], Cause.UNDO, by, **values)
     _keep_typed(decision, by)
-    return claims.claim_record(by=by, record=record)
+    return claims.claim_record(by=by, record=Record.objects.select_related("source").get(pk=record.pk))
 
 
-def _check_may_undo(record: Record, by: "User", decision: Decision) -> None:
+def _check_may_undo(record: Record, made: "Sequence[Decision]", by: "User", decision: Decision) -> None:
     access.check_review(by)
     if decision.reviewer_id != by.pk:
         raise Refused(_("Only the person who decided can take it back."), ground=Ground.FORBIDDEN)
-    if Withdrawal.objects.filter(decision=decision).exists():
+    standing = [other.pk for other in made if not hasattr(other, "withdrawal")]
+    if decision.pk not in standing:
         raise Refused(_("This decision was taken back already."))
-    later = Decision.objects.filter(record=record, pk__gt=decision.pk, withdrawal=None).exists()
-    if later or record.round != decision.round or record.takedown_id or record.retraction_id:
+    has_later = any(other > decision.pk for other in standing)
+    if has_later or record.round != decision.round or record.takedown_id or record.retraction_id:
         raise Refused(_("The record has moved on since, so this decision can no longer be taken back."))
 
 
@@ -310,8 +331,25 @@ def _rights_before(record: Record, decision: Decision) -> int | None:
 
 
 def _keep_typed(decision: Decision, by: "User") -> None:
-    if decision.revision_id == decision.seen_revision_id:
-        return
-    wording = asdict(Wording.of(decision.revision))
-    typed = {name: value if isinstance(value, str) else "\n".join(value) for name, value in wording.items()}
-    claims.save_draft(by=by, record=decision.record_id, seen_revision=decision.seen_revision_id, fields=typed)
+    """Make a draft of what was typed with the decision: the wording, and the rights where they were set."""
+    typed: dict[str, str] = {}
+    if decision.revision_id != decision.seen_revision_id:
+        wording = asdict(Wording.of(decision.revision))
+        typed = {name: value if isinstance(value, str) else "\n".join(value) for name, value in wording.items()}
+    typed |= _rights_typed(decision)
+    if typed:
+        claims.save_draft(by=by, record=decision.record_id, seen_revision=decision.seen_revision_id, fields=typed)
+
+
+def _rights_typed(decision: Decision) -> dict[str, str]:
+    if decision.rights_said != Decision.RightsSaid.SET or decision.rights is None:
+        return {"rights_said": decision.rights_said} if decision.rights_said == Decision.RightsSaid.OBJECT else {}
+    given = decision.rights
+    worded = given.published_text != rights.published_text(given.licence, given.holder)
+    return {
+        "rights_said": decision.rights_said,
+        "licence": given.licence,
+        "holder": given.holder,
+        "copyright_text": given.published_text if worded else "",
+        "source_address": given.source_address,
+    }

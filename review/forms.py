@@ -7,7 +7,7 @@ inside a one-line field are dropped. What differs from the text seen by no more 
 import re
 import time
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.signing import BadSignature, Signer
@@ -21,7 +21,9 @@ from review.refused import Ground, Refused
 from review.text.strict import MAX_FIELD_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from django.http import QueryDict  # noqa: TID251  what a form is given, named for the type checker
 
     from review.models import Record, Revision
 
@@ -108,7 +110,7 @@ class TextField(forms.CharField):
     def __init__(self, *, max_length: int = MAX_FIELD_CHARACTERS) -> None:
         super().__init__(required=False, strip=False, max_length=max_length)
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: object) -> str:
         return unix(super().to_python(value) or "")
 
 
@@ -120,7 +122,7 @@ class LabelsField(forms.Field):
     def __init__(self) -> None:
         super().__init__(required=False)
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: list[str] | None) -> list[str]:
         return list(value or [])
 
     def validate(self, value: list[str]) -> None:
@@ -162,15 +164,16 @@ class RecordForm(forms.Form):
     def typed(self) -> dict[str, str]:
         """Return all that was typed, valid or not, as it is shown again and kept as a draft: one string a field."""
         given = {name: self.data.get(name, "") for name in (*TEXTS, "answer_from", *RIGHTS, "reason")}
-        given |= {name: "\n".join(one_line(label) for label in self.data.getlist(name)) for name in LABELS}
+        labels = {name: cast("QueryDict", self.data).getlist(name) for name in LABELS}
+        given |= {name: "\n".join(one_line(label) for label in words) for name, words in labels.items()}
         return {name: unix(value).replace("\x00", "") for name, value in given.items() if name in self.data}
 
     def seen(self, record: "Record") -> "Revision":
         """Return the revision that the person saw; it may have been overtaken since."""
-        number = self.cleaned_data.get("seen_revision")
+        number = None if self.has_error("seen_revision") else self.cleaned_data["seen_revision"]
         if number == record.revision_id:
             return record.revision
-        known = record.revisions.filter(pk=number).first()
+        known = record.revisions.filter(pk=number).first() if number else None
         if known is None:
             raise Refused(_("This page is incomplete. Load it again; what you typed is kept."), ground=Ground.INVALID)
         return known
@@ -192,11 +195,12 @@ class DecisionForm(RecordForm):
     started = forms.CharField(required=False)
     verdict = forms.ChoiceField(required=False, choices=Verdict.choices)
     because = forms.ChoiceField(required=False, choices=Reason.choices)
+    question = forms.CharField(required=False, max_length=2000)
 
     def judgement(self, record: "Record") -> Judgement:
         """Return what the person said; raises Refused with the messages by field when the form cannot be taken."""
         if not self.is_valid():
-            fields = {name: " ".join(messages) for name, messages in self.errors.items()}
+            fields = {name: " ".join(map(str, messages)) for name, messages in self.errors.items()}
             raise Refused(" ".join(fields.values()), ground=Ground.INVALID, fields=fields)
         given, seen = self.cleaned_data, self.seen(record)
         verdict = Verdict.REJECT if given["because"] else Verdict(given["verdict"])
@@ -207,11 +211,11 @@ class DecisionForm(RecordForm):
             request_id=given["request_id"],
             wording=None if wording == Wording.of(seen) else wording,
             rights=self._rights() if verdict == Verdict.APPROVE else None,
-            reason=given["because"] or given["reason"],
+            reason=given["question"] if verdict == Verdict.ESCALATE else given["because"] or given["reason"],
             seconds=seconds_since(given["started"], record.pk),
         )
 
-    def clean(self) -> "Mapping[str, Any]":
+    def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         if "verdict" in given and not given["verdict"] and not given.get("because"):
             self.add_error("verdict", _("Say what you decide: approve, reject, rewrite or escalate."))

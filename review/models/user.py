@@ -3,6 +3,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
@@ -18,6 +19,21 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # knox ships 
         help_text=_("Leave empty for a person who may see every source."),
     )
     language = models.CharField(_("language"), max_length=16, blank=True, default="")
+
+    class Meta(AbstractUser.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="review_user_name_in_any_case",
+                violation_error_message=_("Somebody else has this name."),
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="review_user_email_in_any_case",
+                condition=~models.Q(email=""),
+                violation_error_message=_("Somebody else has this address."),
+            ),
+        ]
 
 
 class Scope(models.TextChoices):

@@ -1,6 +1,7 @@
 """How the pages answer: with a page, with the part that htmx swaps in, or with the way on."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
 
 from review import access
 from review.refused import Ground, Refused
@@ -23,8 +25,17 @@ STATUS = {Ground.FORBIDDEN: 403, Ground.CONFLICT: 409, Ground.INVALID: 422}
 class Request(HttpRequest):
     """A request as the views see it: signed in, and knowing whether htmx sent it."""
 
-    user: "User"  # type: ignore[assignment]
+    user: "User"
     htmx: "HtmxDetails"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The line that tells what was just done; `undo` is the decision that can be taken back from it."""
+
+    text: str = ""
+    undo: int | None = None
+    is_bad: bool = False
 
 
 type View = Callable[..., HttpResponse]
@@ -43,7 +54,10 @@ def for_reviewers(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not access.can_review(request.user):
             raise PermissionDenied
-        return view(cast("Request", request), *args, **kwargs)
+        try:
+            return view(cast("Request", request), *args, **kwargs)
+        except Refused as refused:
+            raise PermissionDenied(refused.message) from refused
 
     return guarded
 
@@ -54,6 +68,11 @@ def page(request: Request, template: str, context: dict[str, Any], *, status: in
     response = render(request, name, context | {"partial": bool(request.htmx)}, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def go_to(request: Request, address: str) -> HttpResponse:
+    """Send the browser to another page after a form did its work."""
+    return HttpResponseClientRedirect(address) if request.htmx else SeeOther(address)
 
 
 def refusal(refused: Refused) -> int:

@@ -4,19 +4,35 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
-from review import claims
+from review import access
 from review.decisions import OPEN
 from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
-from review.models import NO_COPYRIGHT_STATED, AnswerFrom, Draft, Label, Licence, Original, Record, Source, State
+from review.models import (
+    NO_COPYRIGHT_STATED,
+    AnswerFrom,
+    Decision,
+    Draft,
+    Label,
+    Licence,
+    Original,
+    Record,
+    Revision,
+    Source,
+    State,
+)
 from review.refused import Refused
 from review.rights import published_text
+from review.waiting import running_claim
 
 if TYPE_CHECKING:
-    from review.models import Claim, Revision, Rights, User
+    from review.models import Claim, Rights, User
 
 CONTENT = (*TEXTS, *LABELS, "answer_from")
+COLUMNS, MOST_ROWS = 40, 60
 
 
 class InEffect(NamedTuple):
@@ -28,8 +44,8 @@ class InEffect(NamedTuple):
     @classmethod
     def of(cls, record: Record) -> Self:
         """Return those of a record that was fetched with the rights of all three."""
-        owners = {"record": record, "batch": record.batch, "source": record.source}
-        return next((cls(owner.rights, name) for name, owner in owners.items() if owner.rights), cls(None, ""))
+        owned = {"record": record.rights, "batch": record.batch.rights, "source": record.source.rights}
+        return next((cls(rights, origin) for origin, rights in owned.items() if rights), cls(None, ""))
 
     @property
     def licence(self) -> Licence:
@@ -69,6 +85,31 @@ class Merged(NamedTuple):
         return cls(values, {name: current[name] for name in both}, updated)
 
 
+class TextBox(NamedTuple):
+    """One of the three texts as it is edited; `now` is the new text beside what was typed, where there is one."""
+
+    name: str
+    label: str
+    value: str
+    now: str | None
+    is_updated: bool
+    error: str
+
+    @property
+    def rows(self) -> int:
+        """The lines to give the text where the browser does not fit the field to it."""
+        return min(sum(1 + len(line) // COLUMNS for line in self.value.split("\n")) + 1, MOST_ROWS)
+
+
+class LabelGroup(NamedTuple):
+    """The labels of one kind."""
+
+    name: str
+    label: str
+    words: list[str]
+    error: str
+
+
 @dataclass
 class Desk:
     """One record before one person."""
@@ -80,6 +121,7 @@ class Desk:
     is_editable: bool
     merged: Merged
     draft: Draft | None = None
+    opinions: list[Decision] = field(default_factory=list)
     refused: Refused | None = None
     request_id: UUID = field(default_factory=uuid4)
 
@@ -92,6 +134,10 @@ class Desk:
         return InEffect.of(self.record)
 
     @property
+    def is_open(self) -> bool:
+        return is_open(self.record)
+
+    @property
     def is_settling(self) -> bool:
         return self.record.state == State.DISPUTED
 
@@ -99,34 +145,66 @@ class Desk:
     def is_unanswered(self) -> bool:
         return self.record.state == State.UNANSWERED
 
+    @property
+    def errors(self) -> dict[str, str]:
+        return self.refused.fields if self.refused else {}
+
+    @property
+    def texts(self) -> list[TextBox]:
+        """The texts, in the order of reading."""
+        labels = {"instruction": _("Instruction"), "input": _("Input"), "output": _("Answer")}
+        return [self._box(name, label) for name, label in labels.items()]
+
+    def _box(self, name: str, label: str) -> TextBox:
+        values, now, updated = self.merged
+        return TextBox(name, label, values[name], now.get(name), name in updated, self.errors.get(name, ""))
+
+    @property
+    def labels(self) -> list[LabelGroup]:
+        """The labels by kind."""
+        kinds = {"major": _("Main task types"), "minor": _("Fine task types"), "domain": _("Domains")}
+        words = {name: [word for word in self.merged.values[name].split("\n") if word] for name in kinds}
+        return [LabelGroup(name, label, words[name], self.errors.get(name, "")) for name, label in kinds.items()]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the person had typed of a record that they cannot edit now: the fields that differ from it."""
+        if self.draft is None or self.is_editable:
+            return []
+        typed, current = self.draft.fields, self.merged.values
+        return [(box.label, typed[box.name]) for box in self.texts if typed.get(box.name, "") != current[box.name]]
+
 
 def find_record(pk: int, *, by: "User") -> Record:
     """Fetch a record with all that the workbench shows; 404 where the person may not see its source."""
-    records = Record.objects.for_user(by).select_related("revision", "rights", "batch__rights", "source__rights")
-    return get_object_or_404(records, pk=pk)
+    records = Record.objects.select_related("revision", "rights", "batch__rights", "source__rights")
+    record = get_object_or_404(records, pk=pk)
+    if not access.can_see(by, record.source_id):
+        raise Http404
+    return record
 
 
 def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk:
     """Put a record before the person, with the draft that they left where they hold it."""
-    claim = claim or claims.running_claim(record.pk)
+    claim = claim or running_claim(record.pk)
     mine = claim is not None and claim.reviewer_id == by.pk
-    editable = mine and _is_open(record)
+    editable = mine and is_open(record)
     draft = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by).first()
     current = shown(record, record.revision)
     merged = Merged(current, {}, frozenset())
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    return Desk(record, claim, _original(record), mine, editable, merged, draft if editable else None)
+    return Desk(record, claim, _original(record), mine, editable, merged, draft, _opinions(record))
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
     """Put the record before the person as it is by now, with all that they typed and the reason for the refusal."""
-    claim = claims.running_claim(record.pk)
+    claim = running_claim(record.pk)
     mine = claim is not None and claim.reviewer_id == by.pk
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
-    editable = _is_open(record) and (mine or claim is None)
-    return Desk(record, claim, _original(record), mine, editable, merged, refused=refused)
+    editable = is_open(record) and (mine or claim is None)
+    return Desk(record, claim, _original(record), mine, editable, merged, None, _opinions(record), refused)
 
 
 def _seen(form: RecordForm, record: Record) -> "Revision":
@@ -136,12 +214,21 @@ def _seen(form: RecordForm, record: Record) -> "Revision":
         return record.revision
 
 
-def _is_open(record: Record) -> bool:
+def is_open(record: Record) -> bool:
+    """Tell whether there is something left to decide."""
     return record.state in OPEN and record.takedown_id is None and record.retraction_id is None
 
 
 def _original(record: Record) -> Original | None:
     return Original.objects.filter(record=record).order_by("-pk").first()
+
+
+def _opinions(record: Record) -> list[Decision]:
+    """Return what was decided in this round, for the settler: nobody else sees it before the outcome."""
+    if record.state != State.DISPUTED:
+        return []
+    decisions = Decision.objects.filter(record=record, round=record.round, withdrawal=None)
+    return list(decisions.select_related("reviewer", "revision").order_by("pk"))
 
 
 def shown(record: Record, revision: "Revision") -> dict[str, str]:

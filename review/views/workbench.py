@@ -1,25 +1,142 @@
 """The workbench: one record to read, edit, label and decide on."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
-from review import access, claims, decisions
+from review import claims, decisions
 from review.forms import DecisionForm, RecordForm
-from review.models import Decision, Record
+from review.models import Decision
 from review.refused import Refused
-from review.views import queue
-from review.views.answers import Request, SeeOther, for_reviewers, page, refusal
-from review.views.desk import Desk, choices, find_record, lay_out, lay_out_again, vocabulary
+from review.views.answers import Request, SeeOther, Status, for_reviewers, go_to, page, refusal
+from review.views.desk import find_record, lay_out, lay_out_again, shown
+from review.views.queue import Queue, decided, last_status, show_desk, take_next
 
 if TYPE_CHECKING:
-    from review.models import Claim
+    from review.models import Record
 
-TEMPLATE = "review/workbench.html"
+
+@require_safe
+@for_reviewers
+def show(request: Request, pk: int) -> HttpResponse:
+    """Show a record: to work on for whoever holds it, to read for others."""
+    desk = lay_out(find_record(pk, by=request.user), by=request.user)
+    return show_desk(request, desk, Queue.of(request.GET), last_status(request))
+
+
+@require_POST
+@for_reviewers
+def claim(request: Request, pk: int) -> HttpResponse:
+    """Claim this very record."""
+    queue, record = Queue.of(request.POST), find_record(pk, by=request.user)
+    try:
+        claims.claim_record(by=request.user, record=record)
+    except Refused as refused:
+        desk = lay_out(record, by=request.user)
+        desk.refused = refused
+        return show_desk(request, desk, queue, Status(), code=refusal(refused))
+    return go_to(request, queue.address("review:record", pk))
+
+
+@require_POST
+@for_reviewers
+def decide(request: Request, pk: int) -> HttpResponse:
+    """Decide, and go on to the next record; when refused, show what was typed with the reason."""
+    queue, record = Queue.of(request.POST), find_record(pk, by=request.user)
+    form = DecisionForm(request.POST)
+    try:
+        decision = decisions.decide(by=request.user, record=pk, judgement=form.judgement(record))
+    except Refused as refused:
+        _keep(request, record, form)
+        desk = lay_out_again(find_record(pk, by=request.user), form, refused, by=request.user)
+        return show_desk(request, desk, queue, last_status(request), code=refusal(refused))
+    return take_next(request, queue, Status(decided(decision), decision.pk))
+
+
+@require_POST
+@for_reviewers
+def skip(request: Request, pk: int) -> HttpResponse:
+    """Put the record aside and go on to the next."""
+    record, form = find_record(pk, by=request.user), RecordForm(request.POST)
+    _keep(request, record, form)
+    claims.skip_record(by=request.user, record=pk, reason=request.POST.get("reason", "")[:2000])
+    return take_next(request, Queue.of(request.POST), _done(request, _("Skipped #%(record)s"), pk))
+
+
+@require_POST
+@for_reviewers
+def release(request: Request, pk: int) -> HttpResponse:
+    """Give the record back to the queue and go home."""
+    record = find_record(pk, by=request.user)
+    _keep(request, record, RecordForm(request.POST))
+    claims.release_claim(by=request.user, record=pk)
+    messages.info(request, _("Gave #%(record)s back to the queue") % {"record": pk})
+    return go_to(request, reverse("home"))
+
+
+@require_POST
+@for_reviewers
+def save_draft(request: Request, pk: int) -> HttpResponse:
+    """Keep what is typed so far."""
+    _keep(request, find_record(pk, by=request.user), RecordForm(request.POST))
+    return HttpResponse(status=204)
+
+
+@require_POST
+@for_reviewers
+def extend(request: Request, token: UUID) -> HttpResponse:
+    """Lengthen the lease while the page is in use; 409 when the claim is the person's no more."""
+    return HttpResponse(status=204 if claims.extend_claim(by=request.user, token=token) else 409)
+
+
+@require_POST
+@for_reviewers
+def undo(request: Request, pk: int) -> HttpResponse:
+    """Take the person's own decision back and put its record before them again."""
+    queue = Queue.of(request.POST)
+    decision = get_object_or_404(Decision, pk=pk, reviewer=request.user)
+    find_record(decision.record_id, by=request.user)
+    try:
+        held = decisions.undo(by=request.user, decision=decision)
+    except Refused as refused:
+        return _not_undone(request, queue, refused)
+    status = _done(request, _("Took back the decision on #%(record)s"), decision.record_id)
+    if not request.htmx:
+        messages.info(request, status.text)
+        return SeeOther(queue.address("review:record", decision.record_id))
+    desk = lay_out(find_record(decision.record_id, by=request.user), by=request.user, claim=held)
+    return show_desk(request, desk, queue, status)
+
+
+def _not_undone(request: Request, queue: Queue, refused: Refused) -> HttpResponse:
+    """Say so, and leave the record that lies before the person alone."""
+    if not request.htmx:
+        messages.warning(request, str(refused))
+        return SeeOther(queue.address("review:queue"))
+    response = page(request, "review/status.html", {"status": Status(str(refused), is_bad=True)}, status=409)
+    response["HX-Retarget"], response["HX-Reswap"] = "#status", "outerHTML"
+    return response
+
+
+def _done(request: Request, sentence: str, record: int) -> Status:
+    last = decisions.last_decision(request.user)
+    return Status(sentence % {"record": record}, last.pk if last else None)
+
+
+def _keep(request: Request, record: "Record", form: RecordForm) -> None:
+    """Keep what was typed as the person's draft, unless it is what they saw."""
+    try:
+        seen = form.seen(record)
+    except Refused:
+        return
+    before, typed = shown(record, seen), form.typed()
+    if all(before[name] == value for name, value in typed.items()):
+        claims.drop_draft(by=request.user, record=record.pk)
+    else:
+        claims.save_draft(by=request.user, record=record.pk, seen_revision=seen.pk, fields=typed)

@@ -1,0 +1,148 @@
+"""The administration of people, sources and rights. History is there to be read: nobody adds to it here."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from review import access
+from review.models import (
+    Batch,
+    Category,
+    Decision,
+    Guideline,
+    Label,
+    Move,
+    Record,
+    Retraction,
+    Revision,
+    Rights,
+    Source,
+    Takedown,
+    User,
+    Withdrawal,
+)
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest  # noqa: TID251  the signatures of the admin
+
+    ModelAdmin = admin.ModelAdmin[Any]
+else:  # generic for the type checker only
+    ModelAdmin = admin.ModelAdmin
+
+PAGE = 50
+
+
+class ManagerAdmin(ModelAdmin):
+    """Managers may see, add and change; nothing is deleted here."""
+
+    list_per_page = PAGE
+    show_full_result_count = False
+
+    def has_module_permission(self, request: "HttpRequest") -> bool:
+        return access.can_manage(request.user)
+
+    def has_view_permission(self, request: "HttpRequest", obj: Model | None = None) -> bool:  # noqa: ARG002
+        return access.can_manage(request.user)
+
+    has_add_permission = has_module_permission
+    has_change_permission = has_view_permission
+
+    def has_delete_permission(self, request: "HttpRequest", obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class HistoryAdmin(ManagerAdmin):
+    """To be read only: the rows are written by the verbs of review, and the database refuses to change them."""
+
+    def has_add_permission(self, request: "HttpRequest") -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: "HttpRequest", obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(User)
+class PersonAdmin(HistoryAdmin):
+    """People, to be looked up; what they may do is changed on a page of its own, where it takes effect at once."""
+
+    list_display = ("username", "first_name", "email", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    search_fields = ("username", "first_name", "email")
+    fields = (
+        ("username", "first_name", "email"),
+        ("is_active", "is_staff", "is_superuser"),
+        ("groups", "sources", "language"),
+        ("date_joined", "last_login"),
+    )
+
+    def view_on_site(self, obj: User) -> str:
+        """Return the page on which the person is changed."""
+        return reverse("review:person", args=[obj.pk])
+
+
+@admin.register(Category)
+class CategoryAdmin(ManagerAdmin):
+    list_display = ("slug", "name_zh", "name_en", "position")
+
+
+@admin.register(Source)
+class SourceAdmin(ManagerAdmin):
+    """Sources. Their rights are decided as rights, so that the decision stays in the history."""
+
+    list_display = ("slug", "name_zh", "category", "target", "is_active", "rights")
+    list_filter = ("category", "is_active")
+    list_select_related = ("category", "rights")
+    search_fields = ("slug", "name_zh", "name_en")
+    readonly_fields = ("rights",)
+
+
+@admin.register(Label)
+class LabelAdmin(ManagerAdmin):
+    list_display = ("name", "kind", "alias_of")
+    list_filter = ("kind",)
+    search_fields = ("name",)
+    autocomplete_fields = ("alias_of",)
+
+
+@admin.register(Batch)
+class BatchAdmin(HistoryAdmin):
+    list_display = ("name", "source", "by", "at", "rights")
+    list_filter = ("source",)
+    list_select_related = ("source", "by", "rights")
+    search_fields = ("name",)
+
+
+@admin.register(Rights)
+class RightsAdmin(HistoryAdmin):
+    """Every decision on rights. New ones are made on the pages of sources and records."""
+
+    list_display = ("licence", "holder", "scope", "source", "batch", "record", "by", "at")
+    list_filter = ("scope", "licence")
+    list_select_related = ("source", "batch", "record", "by")
+
+
+@admin.register(Record)
+class RecordAdmin(HistoryAdmin):
+    list_display = ("id", "source", "state", "round", "assignee", "human_verified")
+    list_filter = ("state", "source")
+    list_select_related = ("source", "assignee")
+    search_fields = ("=id", "=external_id")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: "HttpRequest") -> QuerySet[Record]:
+        return super().get_queryset(request).defer("key")
+
+
+@admin.register(Decision)
+class DecisionAdmin(HistoryAdmin):
+    list_display = ("record", "verdict", "kind", "reviewer", "reason", "seconds", "at")
+    list_filter = ("verdict", "kind")
+    list_select_related = ("record", "reviewer")
+    ordering = ("-id",)
+
+
+admin.site.register([Guideline, Move, Retraction, Revision, Takedown, Withdrawal], HistoryAdmin)
+admin.site.site_header = admin.site.site_title = _("CQIA administration")

@@ -1,0 +1,67 @@
+"""What the templates of review say of records and people."""
+
+from typing import TYPE_CHECKING
+
+from django import template
+from django.utils.translation import gettext as _
+
+from review import access
+from review.forms import Reason
+from review.models import Role, State
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from review.models import Original, User
+
+register = template.Library()
+
+_MAY = {
+    "review": access.can_review,
+    "settle": access.can_settle,
+    "manage": access.can_manage,
+    "consume": access.can_consume,
+}
+
+
+@register.filter
+def may(user: "User | AnonymousUser", what: str) -> bool:
+    """Tell whether the person may `review`, `settle`, `manage` or `consume`."""
+    return _MAY[what](user)
+
+
+@register.filter
+def starts(text: str, with_: str) -> bool:
+    """Tell whether the text starts so."""
+    return text.startswith(with_)
+
+
+@register.filter
+def seen_state(state: str) -> str:
+    """Return the state as reviewers see it: whether a look is the first or the second, nobody can tell."""
+    return State.WAITING.value if state == State.SECOND else state
+
+
+@register.filter
+def state_word(state: str) -> str:
+    """Return the word for a state as reviewers see it."""
+    return str(State(seen_state(state)).label)
+
+
+@register.filter
+def reason_text(reason: str) -> str:
+    """Return the sentence of a reason that was chosen, and any other as it was typed."""
+    return str(Reason(reason).label) if reason in Reason.values else reason
+
+
+@register.filter
+def raw_text(original: "Original") -> str:
+    """Return the raw bytes of a record as text, with a mark where they are not UTF-8."""
+    text = bytes(original.raw).decode(errors="replace")
+    return text or _("(nothing)")
+
+
+@register.filter
+def role_word(role: str) -> str:
+    """Return the word for a role."""
+    return str(Role(role).label) if role in Role.values else role

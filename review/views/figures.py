@@ -1,0 +1,113 @@
+"""How far the sources are: the questions that their pages ask, answered from indexes at any number of records."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Q, Value
+from django.db.models.fields import CharField
+from django.db.models.functions import Cast
+
+from review.models import Batch, Record, Source, State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from django.db.models import QuerySet
+
+FREE = (State.WAITING, State.SECOND, State.UNANSWERED)
+TOTAL, GONE = "total", "gone"
+
+
+@dataclass(slots=True)
+class Figures:
+    """The records of a source by where they stand. What was taken down or back is counted apart, as `gone`."""
+
+    counted: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def candidates(self) -> int:
+        return self.counted[TOTAL] - self.gone
+
+    @property
+    def gone(self) -> int:
+        return self.counted[GONE]
+
+    @property
+    def waiting(self) -> int:
+        """Not decided for good: in the queue, with a reviewer, or with the settler."""
+        return sum(self.counted[state] for state in (*FREE, State.DISPUTED))
+
+    @property
+    def unanswered(self) -> int:
+        return self.counted[State.UNANSWERED]
+
+    @property
+    def disputed(self) -> int:
+        return self.counted[State.DISPUTED]
+
+    @property
+    def approved(self) -> int:
+        return self.counted[State.APPROVED]
+
+    @property
+    def rejected(self) -> int:
+        """What is left: the one state that no index is kept for."""
+        return self.candidates - self.waiting - self.approved
+
+
+def figures_of(sources: "Collection[int]") -> dict[int, Figures]:
+    """Return the figures of these sources by their ids, counted by one statement in one snapshot."""
+    figures = {source: Figures() for source in sources}
+    first, *others = _counts(sources)
+    for source, kind, number in first.union(*others, all=True):
+        figures[source].counted[kind] += number
+    return figures
+
+
+def _counts(sources: "Collection[int]") -> "Iterator[QuerySet[Any, Any]]":
+    """Yield (source, kind, number) in parts, each worded as the index is that answers it."""
+    whole = Record.objects.filter(batch__source__in=sources)
+    yield _counted(whole, "batch__source", Value(TOTAL))
+    records = Record.objects.filter(source__in=sources)
+    yield _counted(records.filter(Q(takedown__isnull=False) | Q(retraction__isnull=False)), "source", Value(GONE))
+    live = records.live()
+    for state in FREE:
+        yield _counted(live.filter(state=state, assignee=None), "source", Value(state.value))
+    yield _counted(live.filter(assignee__isnull=False, state__in=FREE), "source", Cast("state", CharField()))
+    for state in (State.DISPUTED, State.APPROVED):
+        yield _counted(live.filter(state=state), "source", Value(state.value))
+
+
+def _counted(records: "QuerySet[Record]", source: str, kind: "Value | Cast") -> "QuerySet[Any, Any]":
+    named = records.order_by().annotate(owner=F(source), kind=kind)
+    counted: QuerySet[Any, Any] = named.values("owner", "kind").annotate(number=Count("*"))
+    return counted.values_list("owner", "kind", "number")
+
+
+def records_of(batches: "Collection[Batch]") -> dict[int, int]:
+    """Return the number of records that came in with each batch, whatever became of them."""
+    records = Record.objects.filter(batch__in=batches).order_by().values("batch").annotate(number=Count("*"))
+    return dict(records.values_list("batch", "number"))
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """The live records of a source or batch whose rights are decided with it, and those that have their own."""
+
+    approved: int
+    waiting: int
+    untouched: int
+
+
+def followers_of(owner: Source | Batch) -> Followers:
+    """Count who follows a decision on the rights of `owner`."""
+    is_source = isinstance(owner, Source)
+    records = Record.objects.live().filter(**{"source" if is_source else "batch": owner})
+    follows = Q(rights=None, batch__rights=None) if is_source else Q(rights=None)
+    counted = records.aggregate(
+        approved=Count("pk", filter=follows & Q(state=State.APPROVED)),
+        waiting=Count("pk", filter=follows & Q(state__in=(*FREE, State.DISPUTED))),
+        untouched=Count("pk", filter=~follows),
+    )
+    return Followers(**counted)

@@ -1,0 +1,238 @@
+"""The sources: how far each is, and the rights that its texts leave under."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count, Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from review import access, rights
+from review.models import Batch, Licence, Method, Rights, Source
+from review.refused import Refused
+from review.views.answers import Request, for_reviewers, go_to, page, refusal
+from review.views.desk import InEffect
+from review.views.figures import Figures, figures_of, followers_of, records_of
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+BATCHES_ON_A_PAGE = 50
+LATEST_DECISIONS = 20
+WITHOUT_EVIDENCE = {Licence.UNKNOWN, Licence.RESTRICTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A source in the list. `differing` of its imports have rights of their own."""
+
+    source: Source
+    figures: Figures
+    differing: int
+
+    @property
+    def in_effect(self) -> InEffect:
+        return InEffect(self.source.rights, "source" if self.source.rights else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A batch on the page of its source, with the rights that its records have unless they have their own."""
+
+    batch: Batch
+    records: int
+    in_effect: InEffect
+
+
+class RightsForm(forms.Form):
+    """A decision on the rights of a source or a batch. `seen` is the decision that it was made in view of."""
+
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    licence = forms.ChoiceField(
+        label=_("Licence"), choices=[(name, label) for name, label in Licence.choices if name != Licence.OBJECTED]
+    )
+    holder = forms.CharField(label=_("Holder"), required=False, max_length=500)
+    source_address = forms.URLField(
+        label=_("Address where the rights are stated"), required=False, max_length=2000, assume_scheme="https"
+    )
+    evidence = forms.CharField(label=_("Evidence"), required=False, max_length=20_000, widget=forms.Textarea)
+    copyright_text = forms.CharField(label=_("Copyright text to publish"), required=False, max_length=2000)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a reason wherever texts are allowed to leave."""
+        said = super().clean() or {}
+        is_supported = said.get("evidence") or said.get("source_address") or "source_address" in self.errors
+        if said.get("licence") not in {None, *WITHOUT_EVIDENCE} and not is_supported:
+            self.add_error("evidence", gettext("Say what the decision rests on, or give the address that states it."))
+        return said
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """What is decided, as `decide_rights` takes it."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "seen"}
+
+    @classmethod
+    def of(cls, effect: Rights | None) -> "RightsForm":
+        """Return the form as it stands before anybody has typed: with the decision in effect, without its reasons."""
+        known = {"licence": Licence.UNKNOWN.value}
+        if effect:
+            known = {"licence": effect.licence, "holder": effect.holder, "source_address": effect.source_address}
+        return cls(initial=known)
+
+
+@require_safe
+@for_reviewers
+def index(request: Request) -> HttpResponse:
+    """Show every source that the person works on, by category."""
+    sources = list(_visible(request).annotate(differing=Count("batches", filter=Q(batches__rights__isnull=False))))
+    figures = figures_of([source.pk for source in sources])
+    rows = [Row(source, figures[source.pk], cast("Any", source).differing) for source in sources]
+    totals = Figures()
+    for row in rows:
+        totals.counted.update(row.figures.counted)
+    context = {"rows": rows, "totals": totals, "target": sum(source.target for source in sources)}
+    return page(request, "review/sources.html", context)
+
+
+def _visible(request: Request) -> "QuerySet[Source]":
+    limited_to = access.limited_to(request.user)
+    sources = Source.objects.select_related("category", "rights", "rights__by")
+    sources = sources.filter(pk__in=limited_to) if limited_to else sources
+    return sources.order_by("category__position", "position", "pk")
+
+
+@require_safe
+@for_reviewers
+def show(request: Request, slug: str) -> HttpResponse:
+    """Show one source: its figures, its rights, its imports, its labels."""
+    source = _source(request, slug)
+    figures = figures_of([source.pk])[source.pk]
+    batches = Paginator(source.batches.select_related("rights", "by").order_by("-pk"), BATCHES_ON_A_PAGE)
+    shown = batches.get_page(request.GET.get("page"))
+    context = {
+        "source": source,
+        "row": Row(source, figures, 0),
+        "imports": _imports(source, list(shown)),
+        "batches": shown,
+        "decisions": _decisions(source),
+        "methods": [Method(method).label for method in source.methods],
+    }
+    return page(request, "review/sources_detail.html", context)
+
+
+def _source(request: Request, slug: str) -> Source:
+    return get_object_or_404(_visible(request), slug=slug)
+
+
+def _imports(source: Source, batches: list[Batch]) -> list[Import]:
+    numbers = records_of(batches)
+    return [Import(batch, numbers.get(batch.pk, 0), _in_effect(batch, source)) for batch in batches]
+
+
+def _in_effect(owner: Source | Batch, source: Source) -> InEffect:
+    if isinstance(owner, Batch) and owner.rights:
+        return InEffect(owner.rights, "batch")
+    return InEffect(source.rights, "source" if source.rights else "")
+
+
+def _decisions(source: Source) -> "QuerySet[Rights]":
+    concerned = Rights.objects.filter(Q(source=source) | Q(batch__source=source))
+    return concerned.select_related("by", "batch").order_by("-pk")[:LATEST_DECISIONS]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_reviewers
+def decide_source(request: Request, slug: str) -> HttpResponse:
+    """Decide the rights of a source."""
+    source = _source(request, slug)
+    return _decide(request, source, source)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_reviewers
+def decide_batch(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Decide the rights of one import of a source."""
+    source = _source(request, slug)
+    batch = source.batches.select_related("rights").filter(pk=pk).first()
+    if batch is None:
+        raise Http404
+    return _decide(request, source, batch)
+
+
+def _decide(request: Request, source: Source, owner: Source | Batch) -> HttpResponse:
+    """Take the decision, show what it changes, and write it down once that was confirmed."""
+    access.check_decide_rights(request.user)
+    if request.method != "POST":
+        return _ask(request, source, owner, RightsForm.of(_in_effect(owner, source).rights))
+    form = RightsForm(request.POST)
+    if not form.is_valid():
+        return _ask(request, source, owner, form, status=422)
+    if "confirmed" not in request.POST:
+        return _ask(request, source, owner, form, is_previewed="edit" not in request.POST)
+    try:
+        _write(request, source, owner, form)
+    except Refused as refused:
+        fresh = _source(request, source.slug)
+        return _ask(request, fresh, _reread(owner), form, is_previewed=True, refused=refused, status=refusal(refused))
+    said = gettext("The rights of “%(name)s” are decided: %(licence)s.")
+    licence = Licence(form.cleaned_data["licence"]).label
+    messages.success(request, said % {"name": owner, "licence": licence})
+    return go_to(request, f"{_address(source)}#rights")
+
+
+@transaction.atomic
+def _write(request: Request, source: Source, owner: Source | Batch, form: RightsForm) -> None:
+    """Write the decision, unless what it was made in view of has changed."""
+    Source.objects.select_for_update(of=("self",)).get(pk=source.pk)
+    now = _in_effect(_reread(owner), Source.objects.select_related("rights").get(pk=source.pk)).rights
+    if form.cleaned_data["seen"] != (now.pk if now else None):
+        raise Refused(gettext("Somebody has decided these rights meanwhile. See what would change now, and confirm."))
+    rights.decide_rights(owner, by=request.user, **form.decision)
+
+
+def _reread(owner: Source | Batch) -> Source | Batch:
+    model = Source if isinstance(owner, Source) else Batch
+    return model.objects.select_related("rights").get(pk=owner.pk)
+
+
+def _ask(  # noqa: PLR0913  what the page shows
+    request: Request,
+    source: Source,
+    owner: Source | Batch,
+    form: RightsForm,
+    *,
+    is_previewed: bool = False,
+    refused: Refused | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Show the form, or what it would change."""
+    now = _in_effect(owner, source)
+    context: dict[str, Any] = {
+        "source": source,
+        "owner": owner,
+        "is_batch": isinstance(owner, Batch),
+        "now": now,
+        "form": form,
+        "refused": refused,
+    }
+    if is_previewed:
+        context |= {"followers": followers_of(owner), "after": InEffect(_proposed(form), "source")}
+    return page(request, "review/sources_rights.html", context, status=status)
+
+
+def _proposed(form: RightsForm) -> Rights:
+    said = form.cleaned_data
+    text = said["copyright_text"] or rights.published_text(said["licence"], said["holder"])
+    return Rights(licence=said["licence"], holder=said["holder"], published_text=text)
+
+
+def _address(source: Source) -> str:
+    return reverse("review:source", args=[source.slug])
