@@ -56,7 +56,7 @@ class ExportView(APIView):
     authentication_classes = (BearerAuthentication,)
     permission_classes = (HasScope,)
     content_negotiation_class = AlwaysJson
-    scope = Scope.EXPORT_READ
+    scopes = (Scope.EXPORT_READ, Scope.EXPORT_INTERNAL)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         """Return what turns an error into an answer: the usual, and 503 while the database is away."""

@@ -28,6 +28,8 @@ LEASE = timedelta(minutes=2)
 HEARTBEAT_SECONDS = 10.0
 PAGE_ROWS = 8192
 BLOCK_BYTES = 256 * 1024
+STAGING = ".building-"
+"""A folder that is being written is called so, then by the release's number and something random."""
 
 type Progress = Callable[[int, int], object]
 """Called with the number of records written, and of all."""
@@ -47,8 +49,11 @@ def build(release_id: int, *, progress: Progress = lambda _done, _total: None) -
     try:
         release = Release.objects.select_related("policy").get(pk=release_id)
         _check_not_suspended(release)
-        if not storage.is_intact(release):
-            _write(release, claim, progress)
+        root = storage.folder_of(release).parent
+        root.mkdir(parents=True, exist_ok=True)
+        with folders.staged(root, STAGING, tag=f"{release.pk}.") as folder:
+            if not storage.is_intact(release):
+                _write(folder, release, claim, progress)
         claim.end()
     except BaseException as error:
         claim.give_up(error)
@@ -79,12 +84,14 @@ def _check_not_suspended(release: Release) -> None:
         )
 
 
+def _check_buildable(release: Release) -> None:
+    if release.state not in Release.BUILDABLE:
+        said = {"version": release.version, "state": release.get_state_display()}
+        raise Refused(_("Release “%(version)s” is %(state)s and is not written.") % said)
+
+
 def _clock() -> Func:
     return Func(function="clock_timestamp", output_field=DateTimeField())
-
-
-def _prefix(release_id: int) -> str:
-    return f".building-{release_id}"
 
 
 @dataclass(slots=True)
@@ -100,7 +107,7 @@ class _Claim:
         """Take the release, unless its builder is alive; a dead one on this machine is known by its folder's lock."""
         free = Q(lease_until=None) | Q(lease_until__lt=_clock())
         root = Path(settings.RELEASE_ROOT)
-        if not any(folders.is_held(folder) for folder in root.glob(f"{_prefix(release_id)}.*")):
+        if not any(folders.is_held(folder) for folder in root.glob(f"{STAGING}{release_id}.*")):
             free |= Q(builder=gethostname())
         with transaction.atomic():
             taken = Release.objects.filter(free, pk=release_id, state__in=Release.BUILDABLE).update(
@@ -110,9 +117,11 @@ class _Claim:
                 builder=gethostname(),
                 error="",
             )
-            if not taken:
-                raise Busy(release_id)
-            return cls(release_id, Release.objects.values_list("fence", flat=True).get(pk=release_id))
+            release = Release.objects.get(pk=release_id)
+        if not taken:
+            _check_buildable(release)
+            raise Busy(release_id)
+        return cls(release_id, release.fence)
 
     def owned(self) -> "QuerySet[Release]":
         return Release.objects.filter(pk=self.release, fence=self.fence)
@@ -142,18 +151,15 @@ class _Claim:
             self.owned().filter(state=Release.State.CUT).update(state=Release.State.FAILED)
 
 
-def _write(release: Release, claim: _Claim, progress: Progress) -> None:
-    target = storage.folder_of(release)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with folders.staged(target.parent, _prefix(release.pk)) as folder:
-        sources, files = _write_sources(folder, release, claim, progress)
-        texts = _texts(release, sources, files)
-        files += [_write_text(folder, release, name, text) for name, text in texts.items()]
-        with transaction.atomic():
-            claim.hold()
-            _record(release, files, texts)
-            folders.place(folder, target, replacing=True)
-            _mark_built(release, claim)
+def _write(folder: Path, release: Release, claim: _Claim, progress: Progress) -> None:
+    sources, files = _write_sources(folder, release, claim, progress)
+    texts = _texts(release, sources, files)
+    files += [_write_text(folder, release, name, text) for name, text in texts.items()]
+    with transaction.atomic():
+        claim.hold()
+        _record(release, files, texts)
+        folders.place(folder, storage.folder_of(release), replacing=True)
+        _mark_built(release, claim)
 
 
 def _write_sources(

@@ -4,7 +4,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
-from django_filters import CharFilter, ChoiceFilter, FilterSet, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters import (  # type: ignore[import-untyped]  # it has no types
+    CharFilter,
+    ChoiceFilter,
+    FilterSet,
+    IsoDateTimeFilter,
+    MultipleChoiceFilter,
+)
 
 from exports.cutting import FORMATS
 from review.models import AnswerFrom, Source

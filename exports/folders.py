@@ -21,16 +21,17 @@ SYNC_BYTES = 64 * BLOCK
 
 
 @contextmanager
-def staged(parent: Path, prefix: str) -> Iterator[Path]:
+def staged(parent: Path, prefix: str, *, tag: str = "") -> Iterator[Path]:
     """Give an empty hidden folder in `parent`, held while the block runs and removed after it unless it was moved.
 
-    What others left behind under the same prefix, dead by now, is removed first.
+    Its name begins with `prefix` and `tag`. What others left behind under the same prefix, dead by now, is removed.
     """
     _remove_leftovers(parent, prefix)
-    folder = _new(parent, prefix)
+    folder = _new(parent, ".new-")
     holder = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(holder, fcntl.LOCK_EX)
+        folder = folder.rename(folder.with_name(f"{prefix}{tag}{folder.name.removeprefix('.new-')}"))
         yield folder
     finally:
         os.close(holder)
@@ -39,7 +40,7 @@ def staged(parent: Path, prefix: str) -> Iterator[Path]:
 
 def _remove_leftovers(parent: Path, prefix: str) -> None:
     """Remove the hidden folders under `prefix` whose makers are gone."""
-    for folder in parent.glob(f"{prefix}.*"):
+    for folder in parent.glob(f"{prefix}*"):
         if folder.is_dir() and not is_held(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -65,7 +66,9 @@ def place(folder: Path, target: Path, *, replacing: bool = False) -> None:
     """
     for path, _folders, _files in os.walk(folder, topdown=False):
         sync(Path(path))
-    aside = _new(target.parent, f".{target.name}.aside") if replacing and target.exists() else None
+    aside_prefix = f".{target.name}.aside."
+    _remove_leftovers(target.parent, aside_prefix)
+    aside = _new(target.parent, aside_prefix) if replacing and target.exists() else None
     if aside:
         target.rename(aside / target.name)
     folder.rename(target)
@@ -156,6 +159,6 @@ def hashed(path: Path) -> str:
 
 
 def _new(parent: Path, prefix: str) -> Path:
-    folder = parent / f"{prefix}.{token_hex(8)}"
+    folder = parent / f"{prefix}{token_hex(8)}"
     folder.mkdir()
     return folder

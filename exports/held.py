@@ -22,12 +22,13 @@ WORDS: dict[str, Promise] = {
 NEXT: dict[str, Promise] = {
     UNKNOWN: _("Decide the rights of the source or of its import."),
     OTHER: _("Choose a policy that holds the licence, or decide the rights anew."),
-    OBJECTED: _("Decide the rights of the record anew, in the administration."),
+    OBJECTED: _("Decide the rights of these records anew."),
     RESTRICTED: _("Such records never leave."),
     TAKEN_DOWN: _("Such records never leave."),
     RETRACTED: _("They come back only with a new import."),
 }
-DECIDED_AT_SOURCE = {UNKNOWN, OTHER}
+DECIDED_AT_SOURCE = {UNKNOWN: "rights", OTHER: "rights", OBJECTED: "objected"}
+"""What is decided on the page of the source, and in which part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Held:
         return self.source.slug if isinstance(self.source, Source) and self.reason in DECIDED_AT_SOURCE else ""
 
     @property
-    def is_objected(self) -> bool:
-        return self.reason == OBJECTED
+    def part(self) -> str:
+        return DECIDED_AT_SOURCE.get(self.reason, "")
 
 
 def held(counts: Mapping[str, Mapping[str, int]], sources: Mapping[str, Source]) -> list[Held]:

@@ -42,7 +42,7 @@ def place(release: Release, target: Path) -> bool:
                 % {"path": target, "version": release.version, "first": differing[0]}
             )
         return False
-    with folders.staged(target.parent, f".{target.name}.partial") as folder:
+    with folders.staged(target.parent, f".{target.name}.partial.") as folder:
         for artifact in artifacts:
             copy = folder / artifact.path
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -59,12 +59,12 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox h
 
 
 class HasScope(BasePermission):
-    """The token's scopes hold what the view asks for in `scope`."""
+    """The token has one of the scopes that the view names in `scopes`."""
 
     def has_permission(self, request: "Request", view: "APIView") -> bool:
         """Tell whether the bearer may go on."""
-        wanted: str = view.scope  # type: ignore[attr-defined]  # a view that asks for a scope names it
-        return has_scope(request, wanted)
+        wanted: Iterable[str] = view.scopes  # type: ignore[attr-defined]  # a view that asks for scopes names them
+        return any(has_scope(request, scope) for scope in wanted)
 
 
 def has_scope(request: "Request", scope: str) -> bool:

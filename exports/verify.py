@@ -126,7 +126,7 @@ def _manifest(folder: Path) -> dict[str, Any] | str:
         return _("manifest.json is missing or cannot be read: this is no release, or not the whole of it")
     except (ValueError, TypeError, LookupError, RecursionError):
         return _("manifest.json is damaged")
-    whole = all(_problem_of(file, FILE_FIELDS) == "" for file in manifest["files"])
+    whole = all(_problem_of(file, FILE_FIELDS) == "" for file in manifest["files"]) and _is_list(list(sources))
     numbers = [manifest["records"], *sources.values()]
     if not whole or not _is_list(manifest["licences"]) or not all(map(_is_number, numbers)):
         return _("manifest.json is damaged")
@@ -154,7 +154,7 @@ def _file_problems(folder: Path, listed: dict[str, Any]) -> Iterator[str]:
 def _source_problems(folder: Path, source: str, licences: list[str], checked: Checked) -> Iterator[str]:
     """Name the faulty lines of a source's data and records files, read side by side, and count them."""
     data, records = folder / "data" / f"{source}.jsonl", folder / "records" / f"{source}.jsonl"
-    if not data.is_file() or not records.is_file() or Path(source).name != source:
+    if Path(source).name != source or not data.is_file() or not records.is_file():
         yield _("the files of source %(source)s are missing") % {"source": source}
         return
     with data.open("rb") as lines, records.open("rb") as about:

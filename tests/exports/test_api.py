@@ -25,12 +25,12 @@ STREAM = "/api/v1/export/records.jsonl"
 DATA = "/api/v1/releases/v1/files/data/ruozhiba.jsonl"
 
 
-def body(answer: Any) -> bytes:  # noqa: ANN401  the test client's own answer
+def body(answer: Any) -> bytes:
     """Read an answer to its end, which closes it; `close()` in a test would close the database connection as well."""
     return b"".join(answer) if answer.streaming else answer.content
 
 
-def lines(answer: Any) -> list[dict[str, Any]]:  # noqa: ANN401  see body
+def lines(answer: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body(answer).split(b"\n")[:-1]]
 
 
@@ -191,7 +191,7 @@ def test_slow_reader_holds_no_transaction(
     monkeypatch.setattr(rows, "PAGE_ROWS", 1)
     approved(3)
     answer = consumer.get(STREAM)
-    pieces: Iterator[bytes] = iter(answer)  # type: ignore[arg-type]
+    pieces: Iterator[bytes] = iter(answer)
     states = []
 
     def look(session: int) -> None:

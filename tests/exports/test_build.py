@@ -268,7 +268,7 @@ def test_build_of_release_in_work_is_refused(
     release = cut()
     until = timezone.now() + timedelta(minutes=minutes)
     release_root.mkdir()
-    with folders.staged(release_root, f".building-{release.pk}"):
+    with folders.staged(release_root, build.STAGING, tag=f"{release.pk}."):
         host = os.uname().nodename if "alive" in builder else builder
         Release.objects.filter(pk=release.pk).update(lease_until=until, builder=host)
         with pytest.raises(build.Busy):
@@ -287,8 +287,19 @@ def test_withdrawn_release_is_not_built(approved: Approved) -> None:
     approved()
     release = built()
     Release.objects.filter(pk=release.pk).update(state="withdrawn")
-    with pytest.raises(build.Busy):
+    with pytest.raises(Refused, match="withdrawn"):
         build.build(release.pk)
+
+
+def test_leftovers_of_killed_builds_are_removed_by_the_next_of_any_release(
+    approved: Approved, release_root: Path
+) -> None:
+    approved()
+    for name in (".building-7.abc", ".building-8.abc", ".v1.aside.abc"):
+        (release_root / name).mkdir(parents=True)
+    with folders.staged(release_root, build.STAGING, tag="9.") as alive:
+        built()
+        assert sorted(path.name for path in release_root.iterdir()) == [alive.name, "v1"]
 
 
 KILLED = """

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 def card_of(release_root: Path, slug: str = "research") -> str:
-    return (release_root / built(slug=slug).name / "README.md").read_text()
+    return (release_root / str(built(slug=slug).name) / "README.md").read_text()
 
 
 def front_matter(text: str) -> str:
@@ -74,7 +74,7 @@ def test_internal_release_says_so_loudly(approved: Approved, release_root: Path)
 
 def card_of_published(approved: Approved, release_root: Path) -> str:
     approved(1)
-    return (release_root / built("v2").name / "README.md").read_text().replace("cqia-v2", "")
+    return (release_root / str(built("v2").name) / "README.md").read_text().replace("cqia-v2", "")
 
 
 def test_names_cannot_break_the_tables(approved: Approved, release_root: Path) -> None:

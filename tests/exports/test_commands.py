@@ -31,7 +31,7 @@ class Ran(NamedTuple):
     err: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401  whatever the command answers
+    def json(self) -> Any:
         return json.loads(self.out.splitlines()[-1])
 
 

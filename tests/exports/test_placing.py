@@ -142,7 +142,7 @@ def test_place_of_damaged_release_is_refused(release: Release, tmp_path: Path) -
 def test_leftover_of_a_killed_command_is_removed(release: Release, tmp_path: Path) -> None:
     leftover = tmp_path / ".out.partial.0123"
     leftover.mkdir()
-    with folders.staged(tmp_path, ".out.partial") as alive:
+    with folders.staged(tmp_path, ".out.partial.") as alive:
         assert not leftover.exists()
         put(release, tmp_path / "out")
         assert alive.is_dir()

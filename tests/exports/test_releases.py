@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 def obtain(by: User | None, **said: Any) -> tuple[Release, bool]:
-    values = {"version": "v1", "policy": policy(), "options": releases.options()}
+    values: dict[str, Any] = {"version": "v1", "policy": policy(), "options": releases.options()}
     return releases.obtain(by=by, **values | said)
 
 

@@ -47,9 +47,9 @@ def test_task_delivered_twice_does_no_harm(release: Release) -> None:
 
 def test_task_delivered_again_after_the_work_changes_nothing(release: Release) -> None:
     tasks.build_release(release.pk)
-    first = Release.objects.values().get(pk=release.pk)
+    first: dict[str, Any] = dict(Release.objects.values().get(pk=release.pk))
     tasks.build_release(release.pk)
-    second = Release.objects.values().get(pk=release.pk)
+    second: dict[str, Any] = dict(Release.objects.values().get(pk=release.pk))
     assert {name for name in first if first[name] != second[name]} <= {"fence", "lease_until"}
 
 

@@ -186,7 +186,19 @@ def test_counts_that_contradict_each_other_are_named(folder: Path) -> None:
     ]
 
 
-DAMAGED = ("", "{", "[]", "null", "{}", '{"files": [], "sources": [{}]}', "[" * 100_000, '{"files": 1}', "\ud83d")
+ODD_SOURCE = '{"files": [], "sources": [{"source": 5, "records": 1}], "policy": {"licences": []}, "records": 0}'
+DAMAGED = (
+    "",
+    "{",
+    "[]",
+    "null",
+    "{}",
+    ODD_SOURCE,
+    '{"files": [], "sources": [{}]}',
+    "[" * 100_000,
+    '{"files": 1}',
+    "\ud83d",
+)
 
 
 @pytest.mark.parametrize("text", DAMAGED)
