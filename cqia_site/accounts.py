@@ -125,7 +125,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # as above
 
 def _cipher() -> MultiFernet:
     """Return what encrypts under the current secret, and decrypts under those before it as well."""
-    return MultiFernet([Fernet(_derived_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+    return MultiFernet(
+        [Fernet(_derived_key(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    )
 
 
 def _derived_key(secret: str) -> bytes:
@@ -138,7 +140,7 @@ def spend_code(authenticator: Authenticator, code: str) -> bool:
     """Note that a code of the authenticator app was used; False when it was used before while it was good."""
     held = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
     now = timezone.now().timestamp()
-    digest = salted_hmac("cqia.spent-code", re.sub(r"\D", "", code)).hexdigest()
+    digest = salted_hmac("cqia.spent-code", re.sub(r"\D", "", code), algorithm="sha256").hexdigest()
     spent = {used: at for used, at in held.data.get("spent", {}).items() if at > now - _REMEMBERED_SECONDS}
     if digest in spent:
         return False

@@ -85,9 +85,7 @@ class SteadyCache(RedisCache):
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         return int(self._ask("incr", key, delta, version))
 
-    def set_many(
-        self, data: dict[str, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
-    ) -> list[str]:
+    def set_many(self, data: dict[str, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> list[str]:
         return list(self._ask("set_many", data, timeout, version))
 
     def delete_many(self, keys: Iterable[str], version: int | None = None) -> None:

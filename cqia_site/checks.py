@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's word
 from django.db import DatabaseError, connections, transaction
 from django.utils.translation import gettext as _
 
@@ -38,6 +38,24 @@ def check_secret(**_options: Any) -> list[CheckMessage]:
     if not given and not LOOPBACK.issuperset(settings.ALLOWED_HOSTS):
         return [Error(_("This site can be reached by others, and SECRET_KEY is not set."), hint=hint, id="cqia.E003")]
     return []
+
+
+@register(Tags.security)
+def check_origins(**_options: Any) -> list[CheckMessage]:
+    """Refuse to take forms from any site."""
+    if not any(urlsplit(origin).hostname == "*" for origin in settings.CSRF_TRUSTED_ORIGINS):
+        return []
+    hint = _("Name each site whole, such as https://cqia.example.org.")
+    return [Error(_("CSRF_TRUSTED_ORIGINS lets forms of other sites in."), hint=hint, id="cqia.E008")]
+
+
+@register(Tags.security)
+def check_transport(**_options: Any) -> list[CheckMessage]:
+    """Warn where passwords would travel in clear."""
+    if settings.DEBUG or settings.BEHIND_TLS_PROXY or LOOPBACK.issuperset(settings.ALLOWED_HOSTS):
+        return []
+    hint = _("Put a proxy with TLS in front and set BEHIND_TLS_PROXY=1.")
+    return [Warning(_("Others reach this site without TLS: passwords travel in clear."), hint=hint, id="cqia.W001")]
 
 
 @register()

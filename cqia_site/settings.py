@@ -93,7 +93,7 @@ DATABASES = {
         "HOST": unquote(_database["HOST"]),  # a socket's folder stands in the address as %2Fpath
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "-c lock_timeout=10s"} | _database.get("OPTIONS", {}),
+        "OPTIONS": {"options": "-c lock_timeout=10s -c jit=off"} | _database.get("OPTIONS", {}),
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -131,6 +131,7 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_TIM
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
+    "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
 }
 
 AUTH_USER_MODEL = "review.User"

@@ -19,6 +19,7 @@ urlpatterns = [
     path("account/", include("cqia_site.account_urls")),
     path("account/language/", login_not_required(require_POST(set_language)), name="language"),
     path("api/v1/", include("exports.api_urls")),
+    path("api/v1/ingest/", include("ingest.api_urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

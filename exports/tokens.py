@@ -1,26 +1,21 @@
-"""Tokens of the API: making one, knowing its bearer, asking for a scope."""
+"""Tokens of the API: making one; who comes with one is known by `review.tokens`."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
-from knox.auth import TokenAuthentication
-from rest_framework.authentication import get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import BasePermission
 
 from review.models import Scope, Token
 from review.refused import Ground, Refused
+from review.tokens import BearerAuthentication, HasScope, has_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
-
     from review.models import User
 
-PREFIXES = (b"bearer", b"token")
+__all__ = ["MAX_DAYS", "BearerAuthentication", "HasScope", "create_token", "has_scope"]
+
 MAX_DAYS = 3650
 
 
@@ -41,32 +36,3 @@ def create_token(*, user: "User", scopes: "Iterable[str]", days: int | None = No
     lifetime: dict[str, Any] = {} if days is None else {"expiry": timedelta(days=days)}
     made: tuple[Token, str] = Token.objects.create(user=user, scopes=chosen, **lifetime)
     return made
-
-
-class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no types
-    """`Authorization: Bearer SECRET` (or `Token SECRET`). A token in the address is no token."""
-
-    def authenticate(self, request: "Request") -> "tuple[User, Token] | None":
-        """Return the bearer and the token, None without the header; 401 for anything that is not good."""
-        parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() not in PREFIXES:
-            return None
-        secret = parts[1] if len(parts) == 2 else b""  # noqa: PLR2004  the word and the secret
-        if not secret.isalnum():
-            raise AuthenticationFailed(_("The token is not well formed."))
-        bearer: tuple[User, Token] = self.authenticate_credentials(secret)
-        return bearer
-
-
-class HasScope(BasePermission):
-    """The token has one of the scopes that the view names in `scopes`."""
-
-    def has_permission(self, request: "Request", view: "APIView") -> bool:
-        """Tell whether the bearer may go on."""
-        wanted: Iterable[str] = view.scopes  # type: ignore[attr-defined]  # a view that asks for scopes names them
-        return any(has_scope(request, scope) for scope in wanted)
-
-
-def has_scope(request: "Request", scope: str) -> bool:
-    """Tell whether a request comes with a token of this scope."""
-    return isinstance(request.auth, Token) and scope in request.auth.scopes

@@ -1,11 +1,10 @@
 """What a person says of the files that they import."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +14,7 @@ from review import access
 from review.models import Licence, Source
 
 if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
     from django.db.models import QuerySet
     from django.http import HttpRequest  # noqa: TID251  for its type only
 
@@ -59,14 +59,14 @@ class SeveralFilesField(forms.FileField):
 
     widget = SeveralFilesInput
 
-    def clean(self, data: object, initial: object = None) -> list[UploadedFile]:
+    def clean(self, data: object, initial: object = None) -> "list[UploadedFile[bytes]]":
         """Return the files in the order in which they were chosen."""
         files = data if isinstance(data, list) else [data]
         return [super(SeveralFilesField, self).clean(file, initial) for file in files or [None]]
 
 
 class FilesForm(forms.Form):
-    files = SeveralFilesField(
+    uploads = SeveralFilesField(
         label=_("Files"),
         allow_empty_file=True,
         error_messages={"required": _("Choose one file or several.")},
@@ -111,8 +111,12 @@ class ImportForm(forms.Form):
         help_text=_("“Line by line” takes the lines that are UTF-8 and refuses the others."),
     )
 
-    def __init__(self, *args: Any, by: "User", **options: Any) -> None:
-        super().__init__(*args, use_required_attribute=False, label_suffix="", **options)
+    use_required_attribute = False
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, by: "User", initial: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}), label_suffix="")
         field = cast("forms.ModelChoiceField[Source]", self.fields["source"])
         field.queryset = sources_for(by)
         field.choices = [("", field.empty_label), *_by_category(field.queryset)]
@@ -123,6 +127,16 @@ class ImportForm(forms.Form):
         if not said.get("licence") and (said.get("holder") or said.get("evidence")):
             self.add_error("licence", _("Choose the licence that goes with it; “unknown” is one of them."))
         return said
+
+
+class SubmissionForm(forms.Form):
+    """What comes with files over the API; whether a name is known, the job's own checks say."""
+
+    source = forms.SlugField()
+    licence = forms.CharField(required=False, max_length=40)
+    holder = forms.CharField(required=False, max_length=500)
+    format = forms.CharField(required=False, max_length=40)
+    encoding = forms.CharField(required=False, max_length=20)
 
 
 class PageForm(forms.Form):

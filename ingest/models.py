@@ -21,7 +21,7 @@ COUNTS = ("new", "changed", "unchanged", "duplicate", "dropped", "rejected")
 """What becomes of a record that was read: exactly one of these."""
 
 MAX_FRUITLESS_RUNS = 3
-"""After as many runs in a row that committed no chunk, a job is set aside for a person."""
+"""After as many runs that broke off at the same place, a job is set aside for a person."""
 
 REASONS = {
     "no_progress": _(
@@ -76,12 +76,12 @@ class JobQuerySet(models.QuerySet["Job"]):
         )
 
     def advance(self, *, file: int, offset: int, line: int) -> int:
-        """Move the cursor, and with it the lease."""
+        """Move the cursor, and with it the lease; the run that did is the first that may come no further."""
         return self.update(
             cursor_file=file,
             cursor_offset=offset,
             cursor_line=line,
-            fruitless_runs=0,
+            fruitless_runs=1,
             lease_until=ClockTimestamp() + settings.INGEST_LEASE,
             heartbeat_at=ClockTimestamp(),
         )
@@ -146,7 +146,7 @@ class Job(models.Model):
     encoding = models.CharField(_("encoding"), max_length=20, blank=True, default="", help_text=_("Empty: UTF-8."))
     options = models.JSONField(_("options"), default=dict, blank=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    fruitless_runs = models.PositiveIntegerField(_("runs without progress"), default=0)
+    fruitless_runs = models.PositiveIntegerField(_("runs that came no further"), default=0)
     fence = models.PositiveBigIntegerField(_("fence"), default=0)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
@@ -219,7 +219,7 @@ class Job(models.Model):
             return ""
         if self.error_code in REASONS:
             message: str = REASONS[self.error_code] % self.error_parameters
-            return message
+            return message.strip()
         return explain(UNREADABLE[self.error_code], "", self.error_parameters, get_language() or "")
 
     def unknown_keys(self) -> Counter[str]:

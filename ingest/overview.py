@@ -2,9 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, OuterRef, Prefetch
+from django.db.models import Count, Exists, Field, OuterRef, Prefetch
 from django.utils.translation import gettext_lazy as _
 
 from ingest.models import COUNTS, Chunk, Job, Reject, Upload
@@ -46,7 +46,8 @@ class CountOf:
     @property
     def label(self) -> "StrOrPromise":
         """The name for people."""
-        return cast("StrOrPromise", Chunk._meta.get_field(self.name).verbose_name)
+        field: Field[object, object] = Chunk._meta.get_field(self.name)  # type: ignore[assignment]
+        return field.verbose_name
 
 
 @dataclass(frozen=True, slots=True)

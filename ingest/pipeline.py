@@ -276,8 +276,9 @@ def _save(job: Job, number: int, portion: Portion) -> Chunk:
             if attempt == TRIES:
                 raise
             logger.warning("Job %s, chunk %s, try %s: %s", job.pk, number, attempt, type(error).__name__)
-        time.sleep(0.1 * 4**attempt)
-        _renew_connection()
+            if not isinstance(error, IntegrityError):
+                time.sleep(0.1 * 4**attempt)
+                _renew_connection()
         if saved := job.chunks.filter(number=number).first():
             return saved
     raise AssertionError

@@ -19,12 +19,11 @@ from review.models import Batch
 from review.text.strict import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ingest.document import Refusal
     from ingest.models import Job
     from ingest.readers.recognition import Recognised
     from review.models import Source
+    from review.text.strict import Parameters
 
 SHOWN_CANDIDATES = 20
 SHOWN_REFUSALS = 5
@@ -105,7 +104,7 @@ def look_at(
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
 ) -> Preview:
-    """Recognise each file and, once the source is known, count the records of its first portion without writing."""
+    """Recognise each file and, once the source is known, count the records of their beginnings without writing."""
     preview = Preview([_look(file, format, encoding) for file in files])
     if source is None:
         return preview
@@ -113,6 +112,9 @@ def look_at(
     for look in preview.looks:
         if look.found is None:
             continue
+        if preview.counts["read"] >= settings.INGEST_CHUNK_RECORDS:
+            preview.is_whole = False
+            break
         try:
             _add(preview, _first_portion(look, source), ledger)
         except Unreadable as error:
@@ -120,7 +122,7 @@ def look_at(
     return preview
 
 
-def explained(code: str, parameters: "Mapping[str, object]") -> str:
+def explained(code: str, parameters: "Parameters") -> str:
     """Say why a file cannot be read and what to do on a page about it, in the language in use."""
     if code in ON_A_PAGE:
         sentence: str = ON_A_PAGE[code] % parameters

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
 from ingest import jobs
@@ -23,6 +22,8 @@ from review import access, rights
 from review.text.strict import printable
 
 if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
     from review.models import Source, User
 
 KEPT_FOR = timedelta(days=1)
@@ -65,7 +66,7 @@ def root() -> Path:
     return folder
 
 
-def stage(files: Iterable[UploadedFile], *, by: "User", said: Mapping[str, str]) -> Staging:
+def stage(files: "Iterable[UploadedFile[bytes]]", *, by: "User", said: Mapping[str, str]) -> Staging:
     """Store files that were sent. Raises OSError when the disk refuses; then nothing is left behind."""
     access.check_import(by)
     remove_leftovers()
@@ -122,10 +123,18 @@ def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str,
 def remove_leftovers(*, older_than: timedelta = KEPT_FOR) -> int:
     """Remove what nobody came back for; return how many."""
     before = time.time() - older_than.total_seconds()
-    old = [folder for folder in root().glob("*") if folder.stat().st_mtime < before]
+    old = [folder for folder in root().glob("*") if _changed_at(folder) < before]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
     return len(old)
+
+
+def _changed_at(folder: Path) -> float:
+    """Return when something was last done with these files; now, where another process has just removed them."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 @transaction.atomic
@@ -154,7 +163,7 @@ def _alone(staging: Staging) -> Iterator[Staging]:
         os.close(descriptor)
 
 
-def _store(folder: Path, number: int, file: UploadedFile) -> StagedFile:
+def _store(folder: Path, number: int, file: "UploadedFile[bytes]") -> StagedFile:
     size = 0
     with (folder / str(number)).open("xb") as place:
         for block in file.chunks():

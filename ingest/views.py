@@ -149,7 +149,7 @@ def new(request: Request) -> HttpResponse:
         return _invite(request, ImportForm(by=request.user, initial=request.GET.dict()))
     quota = QuotaHandler(request, settings.INGEST_MAX_UPLOAD_BYTES)
     request.upload_handlers.insert(0, quota)
-    return cast("HttpResponse", _receive(request, quota=quota))
+    return _receive(request, quota=quota)
 
 
 @csrf_protect  # here, not around `new`: to look for the token is to read the files, and the quota must be set by then
@@ -158,9 +158,9 @@ def _receive(request: Request, *, quota: QuotaHandler) -> HttpResponse:
     if quota.skipped:
         return _invite(request, form, problem=_too_large(), status=422)
     if not files.is_valid():
-        return _invite(request, form, problem=files.errors["files"][0], status=422)
+        return _invite(request, form, problem=str(files.errors["uploads"][0]), status=422)
     try:
-        staged = staging.stage(files.cleaned_data["files"], by=request.user, said=_said(request))
+        staged = staging.stage(files.cleaned_data["uploads"], by=request.user, said=_said(request))
     except OSError as error:
         return _invite(request, form, problem=_disk(error), status=409)
     return go_to(request, reverse("ingest:staged", args=[staged.key]))
@@ -305,7 +305,7 @@ def _too_large() -> str:
     limit = filesizeformat(settings.INGEST_MAX_UPLOAD_BYTES)
     return _(
         "The files are larger than %(limit)s together. Send them in parts, or import them on the machine with "
-        "`manage.py ingest`."
+        "manage.py ingest."
     ) % {"limit": limit}
 
 

@@ -59,7 +59,7 @@ class SearchForm(forms.Form):
     page = forms.IntegerField(required=False, min_value=1, max_value=100_000)
 
 
-class TokenForm(SaidForm):
+class TokenForm(forms.Form):
     """Which of a person's tokens."""
 
     token = forms.CharField(max_length=128)

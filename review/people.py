@@ -55,7 +55,9 @@ def change_details(*, by: User | None, person: User, name: str, full_name: str, 
 
 
 @transaction.atomic
-def change_roles(*, by: User | None, person: User, roles: Collection[str], is_administrator: bool | None = None) -> None:
+def change_roles(
+    *, by: User | None, person: User, roles: Collection[str], is_administrator: bool | None = None
+) -> None:
     """Give a person these roles and no others, effective at once; records they may no longer hold go back.
 
     `is_administrator` is left as it is unless given.

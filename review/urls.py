@@ -17,6 +17,7 @@ urlpatterns = [
     path("records/<int:pk>/draft/", workbench.save_draft, name="record-draft"),
     path("claims/<uuid:token>/extend/", workbench.extend, name="claim-extend"),
     path("decisions/<int:pk>/undo/", workbench.undo, name="decision-undo"),
+    path("records/<int:pk>/rights/", sources.decide_record, name="record-rights"),
     path("sources/", sources.index, name="sources"),
     path("sources/<slug:slug>/", sources.show, name="source"),
     path("sources/<slug:slug>/rights/", sources.decide_source, name="source-rights"),
@@ -32,7 +33,5 @@ urlpatterns = [
     path("people/<int:pk>/sign-out/", people.sign_out, name="person-sign-out"),
     path("people/<int:pk>/make-link/", people.make_link, name="person-make-link"),
     path("people/<int:pk>/revoke-token/", people.revoke_token, name="person-revoke-token"),
-    path(
-        "people/<int:pk>/remove-second-factor/", people.remove_second_factor, name="person-remove-second-factor"
-    ),
+    path("people/<int:pk>/remove-second-factor/", people.remove_second_factor, name="person-remove-second-factor"),
 ]

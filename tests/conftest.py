@@ -1,9 +1,11 @@
 """The cast, one name for each role, and what every test may use."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
+from pytest_django.fixtures import Settings
 
 from review.models import Role, Source, User
 
@@ -26,6 +28,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
     options = settings.DATABASES["default"]["OPTIONS"]
     options["options"] = f"{options.get('options', '')} -c cqia.allow_truncate=on"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(settings: Settings) -> None:
+    """Give every test a cache of its own, so that none runs into the limits that another used up."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid4())}
+    }
 
 
 def person(name: str, *roles: Role, **fields: object) -> User:
@@ -62,6 +72,12 @@ def gao(db: None) -> User:
 def tao(db: None) -> User:
     """A consumer of releases."""
     return person("tao", Role.CONSUMER)
+
+
+@pytest.fixture
+def zhou(db: None) -> User:
+    """An administrator."""
+    return person("zhou", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture

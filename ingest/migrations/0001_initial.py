@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ),
                 ("options", models.JSONField(blank=True, default=dict, verbose_name="options")),
                 ("attempt", models.PositiveIntegerField(default=0, verbose_name="attempt")),
-                ("fruitless_runs", models.PositiveIntegerField(default=0, verbose_name="runs without progress")),
+                ("fruitless_runs", models.PositiveIntegerField(default=0, verbose_name="runs that came no further")),
                 ("fence", models.PositiveBigIntegerField(default=0, verbose_name="fence")),
                 ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="held until")),
                 ("heartbeat_at", models.DateTimeField(blank=True, null=True, verbose_name="last sign of life")),

@@ -3,18 +3,21 @@
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils.timesince import timesince
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from ingest.forms import FORMAT_NAMES
 from review.models import AnswerFrom
 
 if TYPE_CHECKING:
     from ingest.document import Refusal
+    from ingest.models import Job
 
 register = template.Library()
 
+FORMATS = {"cqia": "CQIA", "alpaca": "Alpaca"}
 CONTAINERS = {"jsonl": "JSONL", "array": "JSON"}
+MINUTE = 60
 
 
 @register.filter
@@ -24,9 +27,20 @@ def grouped(number: float) -> str:
 
 
 @register.filter
+def span(job: "Job") -> str:
+    """Return how long a job took."""
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = (job.finished_at - job.started_at).total_seconds()
+    if seconds < MINUTE:
+        return _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}
+    return timesince(job.started_at, job.finished_at, depth=1)
+
+
+@register.filter
 def format_word(name: str) -> str:
     """Return what a format is called on pages."""
-    return str(FORMAT_NAMES.get(name, name))
+    return FORMATS.get(name, name)
 
 
 @register.filter

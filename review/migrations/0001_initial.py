@@ -11,9 +11,10 @@ import django.db.models.functions.datetime
 import django.utils.timezone
 import pgtrigger.compiler
 import pgtrigger.migrations
-import review.models.constraints
 from django.conf import settings
 from django.db import migrations, models
+
+import review.models.constraints
 
 
 class Migration(migrations.Migration):

@@ -5,19 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('review', '0001_initial'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("review", "0001_initial"),
     ]
 
     operations = [
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='review_user_name_in_any_case', violation_error_message='Somebody else has this name.'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"),
+                name="review_user_name_in_any_case",
+                violation_error_message="Somebody else has this name.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='review_user_email_in_any_case', violation_error_message='Somebody else has this address.'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
+                name="review_user_email_in_any_case",
+                violation_error_message="Somebody else has this address.",
+            ),
         ),
     ]

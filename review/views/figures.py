@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q, Value
 from django.db.models.fields import CharField
 from django.db.models.functions import Cast
 
-from review.models import Batch, Record, Source, State
+from review.models import Batch, Licence, Record, Rights, Source, State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -100,14 +100,29 @@ class Followers:
     untouched: int
 
 
-def followers_of(owner: Source | Batch) -> Followers:
+def followers_of(owner: Source | Batch | Record) -> Followers:
     """Count who follows a decision on the rights of `owner`."""
-    is_source = isinstance(owner, Source)
-    records = Record.objects.live().filter(**{"source" if is_source else "batch": owner})
-    follows = Q(rights=None, batch__rights=None) if is_source else Q(rights=None)
+    records, follows = _following(owner)
     counted = records.aggregate(
         approved=Count("pk", filter=follows & Q(state=State.APPROVED)),
         waiting=Count("pk", filter=follows & Q(state__in=(*FREE, State.DISPUTED))),
         untouched=Count("pk", filter=~follows),
     )
     return Followers(**counted)
+
+
+def _following(owner: Source | Batch | Record) -> "tuple[QuerySet[Record], Q]":
+    """Return the records that a decision may concern, and what those have in common that it does concern."""
+    live = Record.objects.live()
+    if isinstance(owner, Source):
+        return live.filter(source=owner), Q(rights=None, batch__rights=None)
+    if isinstance(owner, Batch):
+        return live.filter(batch=owner), Q(rights=None)
+    return live.filter(pk=owner.pk), Q(pk=owner.pk)
+
+
+def objected_to(source: Source) -> "QuerySet[Record]":
+    """Return the records of a source to whose rights somebody objects, found by the few decisions that say so."""
+    objections = Rights.objects.filter(scope=Rights.Scope.RECORD, licence=Licence.OBJECTED, record__source=source)
+    in_effect = objections.filter(record__rights=F("pk")).values("record")
+    return Record.objects.live().only("pk").filter(pk__in=in_effect).order_by("pk")

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, Q, TextChoices
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -187,11 +187,15 @@ def _change(
     try:
         verb(by=request.user, person=person, **(form.said() if form else {}))
     except Refused as refused:
-        if refused.ground == Ground.FORBIDDEN:
-            raise
-        return _show(request, person, sent=form, refused=refused)
+        return _not_done(request, person, refused, form)
     messages.success(request, done)
     return SeeOther(reverse("review:person", args=[pk]))
+
+
+def _not_done(request: Request, person: User, refused: Refused, form: "SaidForm | None" = None) -> HttpResponse:
+    if refused.ground == Ground.FORBIDDEN:
+        raise PermissionDenied(refused.message) from refused
+    return _show(request, person, sent=form, refused=refused)
 
 
 @require_POST
@@ -247,8 +251,10 @@ def remove_second_factor(request: Request, pk: int) -> HttpResponse:
 @for_managers
 def revoke_token(request: Request, pk: int) -> HttpResponse:
     """Make one of the person's tokens worthless."""
-    digest = TokenForm(request.POST).said()["token"]
-    people.revoke_token(by=request.user, token=get_object_or_404(Token, pk=digest, user=pk))
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        raise Http404
+    people.revoke_token(by=request.user, token=get_object_or_404(Token, pk=form.cleaned_data["token"], user=pk))
     messages.success(request, _("The token is revoked."))
     return SeeOther(reverse("review:person", args=[pk]))
 
@@ -259,5 +265,8 @@ def revoke_token(request: Request, pk: int) -> HttpResponse:
 def make_link(request: Request, pk: int) -> HttpResponse:
     """Send or show a link by which the person chooses a new password."""
     person = get_object_or_404(User, pk=pk)
-    people.check_link(by=request.user, person=person)
+    try:
+        people.check_link(by=request.user, person=person)
+    except Refused as refused:
+        return _not_done(request, person, refused)
     return _hand_over(request, person)

@@ -58,7 +58,7 @@ def show(request: Request) -> HttpResponse:
     """Go on with the record that the person holds, or invite them to take one."""
     queue = Queue.of(request.GET)
     held = claims.current_claim(by=request.user, purpose=queue.purpose)
-    if held is not None:
+    if held is not None and (queue.source is None or queue.source.pk == held.record.source_id):
         return redirect(queue.address("review:record", held.record_id))
     return show_queue(request, queue, last_status(request))
 

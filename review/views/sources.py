@@ -16,17 +16,21 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from review import access, rights
-from review.models import Batch, Licence, Method, Rights, Source
+from review.models import Batch, Licence, Method, Record, Rights, Source
 from review.refused import Refused
 from review.views.answers import Request, for_reviewers, go_to, page, refusal
 from review.views.desk import InEffect
-from review.views.figures import Figures, figures_of, followers_of, records_of
+from review.views.figures import Figures, figures_of, followers_of, objected_to, records_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+type Owner = Source | Batch | Record
+"""Whose rights are decided."""
+
 BATCHES_ON_A_PAGE = 50
 LATEST_DECISIONS = 20
+OBJECTIONS_SHOWN = 50
 WITHOUT_EVIDENCE = {Licence.UNKNOWN, Licence.RESTRICTED}
 
 
@@ -123,6 +127,7 @@ def show(request: Request, slug: str) -> HttpResponse:
         "imports": _imports(source, list(shown)),
         "batches": shown,
         "decisions": _decisions(source),
+        "objected": list(objected_to(source)[:OBJECTIONS_SHOWN]),
         "methods": [Method(method).label for method in source.methods],
     }
     return page(request, "review/sources_detail.html", context)
@@ -137,7 +142,9 @@ def _imports(source: Source, batches: list[Batch]) -> list[Import]:
     return [Import(batch, numbers.get(batch.pk, 0), _in_effect(batch, source)) for batch in batches]
 
 
-def _in_effect(owner: Source | Batch, source: Source) -> InEffect:
+def _in_effect(owner: Owner, source: Source) -> InEffect:
+    if isinstance(owner, Record):
+        return InEffect.of(owner)
     if isinstance(owner, Batch) and owner.rights:
         return InEffect(owner.rights, "batch")
     return InEffect(source.rights, "source" if source.rights else "")
@@ -167,7 +174,19 @@ def decide_batch(request: Request, slug: str, pk: int) -> HttpResponse:
     return _decide(request, source, batch)
 
 
-def _decide(request: Request, source: Source, owner: Source | Batch) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_reviewers
+def decide_record(request: Request, pk: int) -> HttpResponse:
+    """Decide the rights of one record, such as one that a reviewer objected to."""
+    record = get_object_or_404(_records(), pk=pk)
+    return _decide(request, _source(request, record.source.slug), record)
+
+
+def _records() -> "QuerySet[Record]":
+    return Record.objects.select_related("rights", "source__rights", "batch__rights")
+
+
+def _decide(request: Request, source: Source, owner: Owner) -> HttpResponse:
     """Take the decision, show what it changes, and write it down once that was confirmed."""
     access.check_decide_rights(request.user)
     if request.method != "POST":
@@ -189,7 +208,7 @@ def _decide(request: Request, source: Source, owner: Source | Batch) -> HttpResp
 
 
 @transaction.atomic
-def _write(request: Request, source: Source, owner: Source | Batch, form: RightsForm) -> None:
+def _write(request: Request, source: Source, owner: Owner, form: RightsForm) -> None:
     """Write the decision, unless what it was made in view of has changed."""
     Source.objects.select_for_update(of=("self",)).get(pk=source.pk)
     now = _in_effect(_reread(owner), Source.objects.select_related("rights").get(pk=source.pk)).rights
@@ -198,7 +217,9 @@ def _write(request: Request, source: Source, owner: Source | Batch, form: Rights
     rights.decide_rights(owner, by=request.user, **form.decision)
 
 
-def _reread(owner: Source | Batch) -> Source | Batch:
+def _reread(owner: Owner) -> Owner:
+    if isinstance(owner, Record):
+        return _records().get(pk=owner.pk)
     model = Source if isinstance(owner, Source) else Batch
     return model.objects.select_related("rights").get(pk=owner.pk)
 
@@ -206,7 +227,7 @@ def _reread(owner: Source | Batch) -> Source | Batch:
 def _ask(  # noqa: PLR0913  what the page shows
     request: Request,
     source: Source,
-    owner: Source | Batch,
+    owner: Owner,
     form: RightsForm,
     *,
     is_previewed: bool = False,
@@ -218,7 +239,7 @@ def _ask(  # noqa: PLR0913  what the page shows
     context: dict[str, Any] = {
         "source": source,
         "owner": owner,
-        "is_batch": isinstance(owner, Batch),
+        "scope": type(owner).__name__.lower(),
         "now": now,
         "form": form,
         "refused": refused,

@@ -119,8 +119,9 @@ def _not_undone(request: Request, queue: Queue, refused: Refused) -> HttpRespons
     if not request.htmx:
         messages.warning(request, str(refused))
         return SeeOther(queue.address("review:queue"))
-    response = page(request, "review/status.html", {"status": Status(str(refused), is_bad=True)}, status=409)
-    response["HX-Retarget"], response["HX-Reswap"] = "#status", "outerHTML"
+    context = {"status": Status(str(refused), is_bad=True), "oob": True}
+    response = page(request, "review/status.html", context, status=409)
+    response["HX-Reswap"] = "none"
     return response
 
 

@@ -16,7 +16,7 @@ from review.models import User
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs a loop of its own in this thread
 
-REFUSED = re.compile(r"(status of|Error Code) (403|409|422|503)")
+REFUSED = re.compile(r"(status of|Error Code) (403|404|409|422|503)")
 """What Chromium says of an answer that refuses; the pages mean it."""
 
 REPORT_BREACHES = """

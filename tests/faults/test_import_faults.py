@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from celery import current_app
 from django.db import connection
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from ingest import sweeper
@@ -19,7 +21,7 @@ from tests.faults.processes import Broker, Worker, command, end_sessions, until
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import counts, fresh, submitted
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 GOOD = good_lines(160)
 LINES = [*GOOD[:100], b"[]", GOOD[3], *GOOD[100:], GOOD[150], b"{"]
@@ -35,6 +37,12 @@ def folder(settings: Settings, tmp_path: Path) -> Path:
     settings.INGEST_CHUNK_RECORDS = 10
     settings.INGEST_RESEND_AFTER /= 20
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -59,6 +67,7 @@ def start(broker: Broker, folder: Path) -> Iterator[Start]:
     yield start
     for worker in workers:
         worker.kill()
+        sys.stdout.write(worker.log.read_text(encoding="utf-8", errors="replace"))
     end_sessions()
 
 
@@ -248,6 +257,17 @@ def test_f32_worker_asked_to_stop_in_mid_job(start: Start, slow_chunks: Callable
     assert_as_if_nothing_had_happened(job, attempt=1)
 
 
+def test_two_imports_of_the_same_file_at_once(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.03")
+    first, second = submit(), submit()
+    worker = start(processes=2)
+    until(ended(first, second), meanwhile=sweeper.sweep)
+    assert [fresh(job).state for job in (first, second)] == ["done", "done"]
+    assert counts(first)["read"] == counts(second)["read"] == 164
+    assert sum(counts(job).get("new", 0) for job in (first, second)) == len(GOOD) == Record.objects.count()
+    assert worker.said("IntegrityError")
+
+
 def test_killed_command_is_resumed_by_a_worker_or_by_another_command(
     broker: Broker, start: Start, slow_chunks: Callable[[str], None], folder: Path
 ) -> None:
@@ -255,7 +275,7 @@ def test_killed_command_is_resumed_by_a_worker_or_by_another_command(
     path = folder / "a.jsonl"
     path.write_bytes(CONTENT)
     process = command(broker, "-m", "django", "ingest", str(path), "--source", "ruozhiba")
-    job = until(lambda: Job.objects.all())[0]
+    job = until(Job.objects.all)[0]
     until(in_the_middle_of(job))
     kill(process)
     resumed = command(broker, "-m", "django", "ingest", "--resume", str(job.pk), "--json")

@@ -46,14 +46,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.pipeline.time.sleep", lambda _seconds: None)
 
 
-def breaking(monkeypatch: pytest.MonkeyPatch, error: Exception, *, times: int = 99) -> None:
-    """Let `add_records` fail that often, after it has done its work."""
-    add_records, left = intake.add_records, [error] * times
+def breaking(monkeypatch: pytest.MonkeyPatch, error: Exception, *, times: int = 99, after: int = 0) -> None:
+    """Let `add_records` fail that often, after it has done its work; the first few times it succeeds."""
+    add_records, to_come = intake.add_records, iter([None] * after + [error] * times)
 
     def broken(*given: Any, **named: Any) -> intake.Counted:
         counted = add_records(*given, **named)
-        if left:
-            raise left.pop()
+        if trouble := next(to_come, None):
+            raise trouble
         return counted
 
     monkeypatch.setattr(intake, "add_records", broken)
@@ -231,9 +231,10 @@ def test_run_that_cannot_go_on_queues_the_job_again(
 
 def test_job_without_progress_is_set_aside_with_the_reason(monkeypatch: pytest.MonkeyPatch, small_chunks: None) -> None:
     job = submitted(TEN)
-    pipeline.run(job.pk, should_stop=lambda: True)
-    breaking(monkeypatch, ValueError("poison"))
-    for _run in range(MAX_FRUITLESS_RUNS):
+    breaking(monkeypatch, ValueError("poison"), after=1)
+    with pytest.raises(ValueError, match="poison"):
+        pipeline.run(job.pk)
+    for _run in range(MAX_FRUITLESS_RUNS - 1):
         with pytest.raises(ValueError, match="poison"):
             pipeline.run(job.pk)
     assert pipeline.run(job.pk) == Outcome.NOT_HELD

@@ -146,7 +146,8 @@ BREACHES: dict[str, Breach] = {
     "review_takedown_state_known": lambda *_: a_takedown(state="lost"),
     "review_token_scopes_known": lambda _, lin, __: Token.objects.create(user=lin, scopes=["export:everything"]),
     "review_user_email_in_any_case": lambda _, lin, mei: [
-        User.objects.filter(pk=who.pk).update(email=email) for who, email in ((lin, "a@b.example"), (mei, "A@b.example"))
+        User.objects.filter(pk=who.pk).update(email=email)
+        for who, email in ((lin, "a@b.example"), (mei, "A@b.example"))
     ],
     "review_user_name_in_any_case": lambda _, lin, __: User.objects.create(username=lin.username.upper()),
     "review_withdrawal_kind_known": lambda r, lin, _: Withdrawal.objects.create(

@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.signing import Signer
-from django.http import QueryDict  # noqa: TID251  what a form is given
+from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -246,7 +246,8 @@ def test_htmx_gets_the_next_record_in_the_same_answer(lin: User) -> None:
     page = answer.content.decode()
     assert (answer.status_code, answer["HX-Push-Url"]) == (200, address("", following))
     assert "HX-Request" in answer["Vary"]
-    assert page.lstrip().startswith('<div id="workbench"')
+    assert f"<title>#{following.pk} {following.source} · CQIA</title>" in page
+    assert '<div id="workbench"' in page
     assert f'value="{following.revision_id}"' in page
     assert f"Approved #{given.pk}" in page
     assert reverse("review:decision-undo", args=[Decision.objects.get().pk]) in page
@@ -435,7 +436,8 @@ def test_undo_is_refused_once_the_record_has_moved_on(
     answer = client.post(reverse("review:decision-undo", args=[decision.pk]), headers=headers)
     assert answer.status_code == status
     if headers:
-        assert answer["HX-Retarget"] == "#status"
+        assert answer["HX-Reswap"] == "none"
+        assert b'hx-swap-oob="innerHTML"' in answer.content
         assert b"can no longer be taken back" in answer.content
     else:
         assert b"can no longer be taken back" in client.get(answer["Location"]).content

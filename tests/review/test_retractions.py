@@ -85,7 +85,7 @@ def test_wording_that_waited_can_be_imported_again_after_its_retraction(lin: Use
 def test_import_is_taken_back_once(gao: User) -> None:
     batch = add_records("ruozhiba", [candidate()])
     retractions.retract(batch, by=gao)
-    with pytest.raises(Refused, match="taken back already") as refused:
+    with pytest.raises(Refused) as refused:
         retractions.retract(Batch.objects.get(pk=batch.pk), by=gao)
     assert refused.value.ground == Ground.CONFLICT
     assert Retraction.objects.count() == 1

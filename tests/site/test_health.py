@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cqia_site import health
+from cqia_site.celery import app
 from review.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -42,8 +43,8 @@ def test_a_database_that_is_away_is_neither_there_nor_migrated() -> None:
 
 def test_a_broker_that_is_away_has_no_worker() -> None:
     with (
-        patch.object(health.app, "connection_for_write", side_effect=OSError("away")),
-        patch.object(health.app.control, "ping", side_effect=OSError("away")),
+        patch.object(app, "connection_for_write", side_effect=OSError("away")),
+        patch.object(app.control, "ping", side_effect=OSError("away")),
     ):
         assert not health.has_broker()
         assert not health.has_worker()

@@ -26,7 +26,7 @@
   document.addEventListener("compositionend", () => { composed = performance.now(); }, true);
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229 || performance.now() - composed < AFTER_COMPOSITION) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return void (press(event, ".bar .approve:enabled"));
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return void (press(event, ".bar .primary:enabled"));
     if (event.key === "Escape") return void leave();
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (isField(event.target)) {
@@ -135,10 +135,10 @@
   document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "workbench") begin(); });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(failure, () => {
-      const line = status(), sentence = document.createElement("span");
-      sentence.textContent = line.dataset.failed;
-      line.replaceChildren(sentence);
-      line.classList.add("bad");
+      const sentence = document.createElement("span");
+      sentence.className = "bad";
+      sentence.textContent = status().dataset.failed;
+      status().replaceChildren(sentence);
     });
   }
 

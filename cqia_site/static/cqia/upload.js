@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const upload = () => document.querySelector("form.upload");
-  const files = () => [...upload().elements.files.files];
+  const files = () => [...upload().elements.uploads.files];
   const size = (bytes) => bytes < 1024 ** 2 ? `${Math.ceil(bytes / 1024).toLocaleString()} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
   let isSent = false;
 
@@ -36,10 +36,10 @@
   document.addEventListener("drop", (event) => {
     if (!upload() || !event.dataTransfer?.files.length) return;
     event.preventDefault();
-    upload().elements.files.files = event.dataTransfer.files;
+    upload().elements.uploads.files = event.dataTransfer.files;
     list();
   });
-  document.addEventListener("change", (event) => { if (event.target.matches?.("form.upload [name=files]")) list(); });
+  document.addEventListener("change", (event) => { if (event.target.matches?.("form.upload [name=uploads]")) list(); });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target !== upload()) return;

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from ingest import jobs, pipeline
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.management.progress import Meter
-from ingest.models import COUNTS, Job
+from ingest.models import COUNTS, Chunk, Job
 from ingest.readers import READERS
 from review.models import Licence, Source
 from review.refused import Ground, Refused
@@ -122,8 +122,10 @@ class Command(BaseCommand):
         if self.as_json:
             self.stdout.write(json.dumps(result, ensure_ascii=False))
             return
-        parts = " + ".join(f"{counts[name]:,} {name}" for name in COUNTS)
-        self._say(f"{counts['read']:,} read = {parts} ({seconds:.1f} s)")
+        names = {field.name: field.verbose_name for field in Chunk._meta.fields}
+        parts = " + ".join(f"{counts[name]:,} {names[name]}" for name in COUNTS)
+        words = {"read": f"{counts['read']:,}", "parts": parts, "seconds": f"{seconds:.1f}"}
+        self._say(_("%(read)s read = %(parts)s (%(seconds)s s)") % words)
 
     def _say(self, text: str) -> None:
         (self.stderr if self.as_json else self.stdout).write(text, str)

@@ -1,0 +1,102 @@
+"""Every page in both widths, themes and languages: nothing sticks out, nothing hinders people who see or hear less."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from review import claims
+from review.models import Licence, Record, User
+from tests.browser.conftest import OpenPage
+from tests.factories import add_records, candidate, record
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+LONG = "没有空格的一长串文字" * 30 + "https://example.org/" + "a" * 300
+LOOKS: dict[str, dict[str, Any]] = {
+    f"{width}-{scheme}-{language}": {
+        "viewport": {"width": width, "height": height},
+        "color_scheme": scheme,
+        "locale": language,
+    }
+    for width, height in ((1280, 860), (375, 760))
+    for scheme in ("light", "dark")
+    for language in ("zh-CN", "en-US")
+}
+
+
+@pytest.fixture
+def given(lin: User) -> Record:
+    """A record with everything long, held by the reviewer, and a queue behind it."""
+    add_records("zhihu", [candidate(output="")], licence=Licence.CC_BY, holder=LONG[:200])
+    held = record(
+        "mba",
+        instruction=LONG,
+        output=f"{LONG}\n\n" * 5,
+        metadata=LONG,
+        major=("标" * 60, "问答"),
+        claimed_human_verified=True,
+        claimed_copyright=LONG,
+    )
+    claims.claim_record(by=lin, record=held)
+    return held
+
+
+def stays_within(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:150]}"
+        for violation in found
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("looks", LOOKS, ids=LOOKS)
+def test_pages_fit_and_hinder_nobody(open_page: OpenPage, given: Record, lin: User, looks: str) -> None:
+    stranger, page = open_page(**LOOKS[looks]), open_page(lin, **LOOKS[looks])
+    stranger.goto("/account/login/")
+    assert stays_within(stranger)
+    assert serious(stranger) == []
+    for address in ("/", "/review/?source=zhihu", f"/review/records/{given.pk}/", "/review/records/1000000/"):
+        page.goto(address)
+        page.wait_for_timeout(250)
+        assert stays_within(page), address
+        assert serious(page) == [], address
+    page.goto(f"/review/records/{given.pk}/")
+    page.wait_for_timeout(450)
+    page.keyboard.press("r")
+    assert stays_within(page)
+    assert serious(page) == []
+
+
+def test_the_decision_bar_does_not_move_from_record_to_record(open_page: OpenPage, given: Record, lin: User) -> None:
+    page = open_page(lin)
+    places = []
+    for _record in range(2):
+        page.goto("/review/")
+        if page.get_by_role("button", name="Take the next one").count():
+            page.get_by_role("button", name="Take the next one").click()
+        page.wait_for_timeout(450)
+        places.append({name: page.locator(f".bar .{name}").bounding_box() for name in ("reject", "skip", "undo")})
+        page.keyboard.press("s")
+        page.wait_for_timeout(450)
+    first, second = places
+    assert first.keys() == second.keys()
+    assert {name: box and box["y"] for name, box in first.items()} == {n: box and box["y"] for n, box in second.items()}
+
+
+def test_all_of_a_long_answer_can_be_read_above_the_bar(open_page: OpenPage, given: Record, lin: User) -> None:
+    page = open_page(lin, viewport={"width": 375, "height": 700})
+    page.goto(f"/review/records/{given.pk}/")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    end = page.locator(".facts").bounding_box()
+    bar = page.locator(".bar").bounding_box()
+    assert end is not None
+    assert bar is not None
+    assert end["y"] + end["height"] <= bar["y"]

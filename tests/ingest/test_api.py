@@ -1,0 +1,114 @@
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from ingest import jobs, pipeline
+from ingest.models import Job
+from review.models import Licence, Scope, Source, Token, User
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
+
+pytestmark = [pytest.mark.django_db]
+
+JOBS = "/api/v1/ingest/jobs/"
+LINES = '{"instruction": "天为什么蓝？", "input": "", "output": "散射。"}\nnot json\n'.encode()
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs wait for the test to do them."""
+    monkeypatch.setattr(jobs, "send", lambda _job_id: True)
+
+
+def bearing(user: User, scopes: Iterable[str] = (Scope.INGEST_WRITE,)) -> Client:
+    _token, secret = Token.objects.create(user=user, scopes=list(scopes))
+    return Client(headers={"Authorization": f"Bearer {secret}", "Accept-Language": "en"})
+
+
+def post(client: Client, content: bytes = LINES, **fields: Any) -> "_MonkeyPatchedWSGIResponse":
+    return client.post(JOBS, {"source": "ruozhiba", "file": SimpleUploadedFile("a.jsonl", content)} | fields)
+
+
+def test_a_file_is_sent_and_its_job_followed(gao: User) -> None:
+    client = bearing(gao)
+    answer = post(client, licence="MIT", holder="出题人")
+    assert answer.status_code == 202
+    job = Job.objects.get()
+    assert answer["Location"] == f"{JOBS}{job.pk}/"
+    assert answer.json()["state"] == "queued"
+    assert job.batch.rights is not None
+    assert (job.by, job.batch.rights.licence) == (gao, Licence.MIT)
+    pipeline.run(job.pk)
+    said = client.get(answer["Location"]).json()
+    assert {name: said[name] for name in ("job", "state", "read", "new", "rejected", "percent")} == {
+        "job": job.pk, "state": "done", "read": 2, "new": 1, "rejected": 1, "percent": 100,
+    }  # fmt: skip
+    assert client.get(JOBS).json() == {"jobs": [said], "next": None}
+
+
+def test_several_files_are_one_job(gao: User) -> None:
+    files = [SimpleUploadedFile(name, LINES) for name in ("a.jsonl", "b.jsonl")]
+    answer = bearing(gao).post(JOBS, {"source": "ruozhiba", "file": files})
+    assert [file["name"] for file in answer.json()["files"]] == ["a.jsonl", "b.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": ""},
+        {"source": "nowhere"},
+        {"file": ""},
+        {"licence": "none"},
+        {"format": "xml"},
+        {"encoding": "klingon"},
+        {"holder": "x" * 501},
+        {"holder": "a\x00b"},
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_reason(fields: dict[str, str], gao: User) -> None:
+    sent: dict[str, Any] = {**fields}
+    answer = post(bearing(gao), **sent)
+    assert answer.status_code == 400
+    assert answer.json()
+    assert not Job.objects.exists()
+
+
+def test_files_beyond_the_limit_are_refused(gao: User, settings: Settings) -> None:
+    settings.INGEST_MAX_UPLOAD_BYTES = 10
+    assert post(bearing(gao)).status_code == 413
+    assert not Job.objects.exists()
+
+
+def test_a_token_of_another_scope_or_none_is_refused(gao: User, client: Client) -> None:
+    other = bearing(gao, [Scope.EXPORT_READ])
+    assert [other.get(JOBS).status_code, post(other).status_code] == [403, 403]
+    assert [client.get(JOBS).status_code, post(client).status_code] == [401, 401]
+    client.force_login(gao)
+    assert post(client).status_code == 401
+
+
+def test_a_token_reaches_no_further_than_its_person(gao: User, lin: User, law_gee: Source) -> None:
+    assert post(bearing(lin)).status_code == 403
+    client = bearing(gao)
+    job = post(client).json()["job"]
+    gao.sources.set([law_gee])
+    assert client.get(f"{JOBS}{job}/").status_code == 404
+    assert client.get(JOBS).json()["jobs"] == []
+    assert post(client).status_code == 400
+
+
+def test_other_requests_are_refused_as_json(gao: User) -> None:
+    client = bearing(gao)
+    assert client.get(f"{JOBS}999999/").status_code == 404
+    assert client.get(f"{JOBS}?before=1e9999").status_code == 400
+    assert client.delete(JOBS).status_code == 405
+    answer = client.post(JOBS, json.dumps({"source": "ruozhiba"}), content_type="application/json")
+    assert answer.status_code == 415
+    assert client.post(JOBS, b"\xff", content_type="multipart/form-data; boundary=x").status_code == 400
+    assert answer.headers["Content-Type"] == "application/json"
