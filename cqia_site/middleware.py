@@ -92,7 +92,7 @@ def unavailable() -> HttpResponse:
 
 
 class HeadersMiddleware:
-    """What Django's own middleware has no setting for: no page here uses a device, none is shown inside another site."""
+    """What Django itself has no setting for: no page here uses a device, none is shown inside another site."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

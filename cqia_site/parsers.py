@@ -14,7 +14,10 @@ class StrictJsonParser(JSONParser):
     """JSON by the one strict parser: what it lets through can be stored, and answered with."""
 
     def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         """Return the value of the body; 400 with the reason when it is not clean, 415 for any encoding but UTF-8."""
         charset = media_type.partition("charset=")[2].strip(' "').lower() if media_type else ""

@@ -22,7 +22,7 @@ class SaidForm(forms.Form):
     def said(self) -> dict[str, Any]:
         """Return what was sent; raises Refused with the messages by field."""
         if not self.is_valid():
-            fields = {name: " ".join(messages) for name, messages in self.errors.items()}
+            fields = {name: " ".join(map(str, messages)) for name, messages in self.errors.items()}
             raise Refused(" ".join(fields.values()), ground=Ground.INVALID, fields=fields)
         return self.cleaned_data
 

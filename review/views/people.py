@@ -173,7 +173,7 @@ def _choices(roles: "SaidForm", sources: "SaidForm") -> dict[str, Any]:
     """Return the roles and sources to choose from, with what is chosen in these forms."""
     given, limited_to = roles["roles"].value() or [], sources["sources"].value() or []
     return {
-        "duties": [Duty(role.value, role.label, DUTIES[role], role.value in given) for role in Role],
+        "duties": [Duty(role.value, str(role.label), DUTIES[role], role.value in given) for role in Role],
         "sources": Source.objects.select_related("category").order_by("category__position", "position"),
         "limited_to": {str(key) for key in limited_to},
     }

@@ -5,7 +5,7 @@ from django.contrib import admin
 from pytest_django import Settings
 
 from exports.tokens import create_token
-from review import people
+from review import links, people
 from review.models import User
 from tests.accounts import PASSWORD, code_now, give_password
 from tests.browser.conftest import OpenPage
@@ -100,9 +100,7 @@ def test_pages_of_accounts_fit_and_hinder_nobody(
 
 
 def people_link(person: User) -> str:
-    from review.links import make_link  # noqa: PLC0415  beside its one use
-
-    return make_link(User.objects.get(pk=person.pk), "/")
+    return links.make_link(User.objects.get(pk=person.pk), "/")
 
 
 def test_the_administration_keeps_to_the_content_policy(open_page: OpenPage, zhou: User, lin: User) -> None:

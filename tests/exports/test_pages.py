@@ -82,7 +82,7 @@ def status(client: Client, address: str) -> int:
 
 def content(answer: "Answer") -> bytes:
     """The bytes of a streamed file, which is closed when it has been read."""
-    return b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a file is streamed
+    return b"".join(answer.streaming_content)
 
 
 def take_down(record: Record) -> None:

@@ -14,12 +14,11 @@ from django.test import Client
 from django.utils import timezone
 
 from review import claims, decisions, waiting
-from review.forms import started_now
 from review.models import Claim, Decision, Draft, Record, Role, Source, State, User, Verdict
 from review.refused import Ground, Refused
-from review.views.desk import shown
 from tests.conftest import person
 from tests.factories import add_records, approve, candidate, judgement, record
+from tests.review.reviewing import form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -278,17 +277,6 @@ def test_two_people_claim_the_same_record_at_once(lin: User, mei: User) -> None:
 
 
 # Late and double
-
-
-def form(given: Record, **changes: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        **shown(given, given.revision),
-        "seen_revision": given.revision_id,
-        "request_id": uuid4(),
-        "started": started_now(given.pk),
-        "verdict": "approve",
-    }
-    return fields | changes
 
 
 def test_f10_a_decision_after_the_lease_is_refused_once_another_took_the_record(lin: User, mei: User) -> None:

@@ -50,7 +50,7 @@ def test_an_invited_person_has_what_was_said(gao: User, ruozhiba: Source) -> Non
     assert access.can_settle(fresh(invited))
     assert not access.can_manage(fresh(invited))
     assert access.limited_to(invited) == {ruozhiba.pk}
-    assert not (invited.is_staff or invited.is_superuser or invited.has_usable_password())
+    assert (invited.is_staff, invited.is_superuser, invited.has_usable_password()) == (False, False, False)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone, translation
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
 from cqia_site.accounts import SecondFactorAdapter, find_person
@@ -305,8 +306,6 @@ def test_signing_in_answers_quickly_without_the_cache(member: User, settings: Se
 
 @pytest.mark.usefixtures("with_mail")
 def test_without_the_broker_asking_for_a_link_says_so(member: User, settings: Settings, monkeypatch: Any) -> None:
-    from kombu.exceptions import OperationalError
-
     def fail(*_arguments: Any) -> None:
         raise OperationalError("away")
 

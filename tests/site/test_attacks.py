@@ -79,7 +79,7 @@ def test_39_a_stranger_sees_only_the_way_in_and_whether_the_system_lives(paramet
     seen = {given.name for given in addresses() if client.get(filled(given.address, parameters)).status_code == 200}
     assert seen == OPEN_TO_STRANGERS
     sheet = client.get("/static/cqia/app.css")
-    assert (sheet.status_code, b"".join(sheet.streaming_content)[:2]) == (200, b"/*")  # type: ignore[attr-defined]
+    assert (sheet.status_code, b"".join(sheet.streaming_content)[:2]) == (200, b"/*")
 
 
 def test_40_a_limited_reviewer_meets_no_other_source_anywhere(
