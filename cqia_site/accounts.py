@@ -107,7 +107,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # as above
     """Secrets of the second factor are stored encrypted, under keys derived from the secret of this installation."""
 
-    error_messages: ClassVar = DefaultMFAAdapter.error_messages | {"incorrect_code": _WRONG_CODE}
+    error_messages: ClassVar = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _WRONG_CODE,
+        "cannot_generate_recovery_codes": _("Set up an authenticator app first."),
+    }
 
     def get_totp_label(self, user: User) -> str:
         return user.get_username()

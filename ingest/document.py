@@ -1,7 +1,7 @@
 """What every reader yields: a document, or the refusal of a record; and what is said of a file that cannot be read."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from review.text.strict import FAULTS, Fault, Faulty, Malformed, Parameters, explain
 
@@ -12,8 +12,7 @@ RAW_KEPT_BYTES = 4096
 """How much of a refused record is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One record as a reader found it: clean text, labels as they stood, nothing filled in but ``metadata``.
 
     Labels and ``answer_from`` are ``None`` where the record has no such field, so that the source's own may be taken.

@@ -1,5 +1,6 @@
 """Doing a job: its files are read chunk by chunk, each chunk and the cursor in one transaction."""
 
+import gc
 import hashlib
 import logging
 import sys
@@ -136,8 +137,9 @@ def rehearse(
         found = recognise(path, format=format or None, encoding=encoding or None)
         files.append(File(number, path, found.format, found.container, found.encoding))
     ledger = intake.Ledger(Batch(pk=0, source=source))
-    for portion in portions(files, source=source):
-        yield portion, intake.count_records(portion.prepared, ledger=ledger)
+    with closing(portions(files, source=source)) as coming:
+        for portion in coming:
+            yield portion, intake.count_records(portion.prepared, ledger=ledger)
 
 
 def _take(job_id: int) -> Job | None:
@@ -195,7 +197,7 @@ def _read(job: Job, should_stop: Callable[[], bool], on_chunk: Callable[[Chunk],
         if upload.number >= job.cursor_file
     ]
     found = portions(files, source=job.batch.source, offset=job.cursor_offset, line=job.cursor_line)
-    with _brief_turns(), closing(_ahead(found)) as coming:
+    with _tuned(), closing(found), closing(_ahead(found)) as coming:
         for number, portion in enumerate(coming, start=last + 1):
             on_chunk(_save(job, number, portion))
             if should_stop():
@@ -213,13 +215,18 @@ def _ahead[T](items: Iterator[T]) -> Generator[T]:
 
 
 @contextmanager
-def _brief_turns() -> Iterator[None]:
-    """Let threads take shorter turns: what the database has answered must not wait for the one that reads."""
+def _tuned() -> Iterator[None]:
+    """Let threads take shorter turns, so that what the database has answered does not wait for the one that reads.
+
+    And spare the garbage collector all that was there before: chunks come and go, and it would look at it every time.
+    """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         sys.setswitchinterval(usual)
 
 

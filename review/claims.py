@@ -1,5 +1,6 @@
 """Holding a record for a while, so that no two people work on the same one."""
 
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from psycopg import Cursor
 
-from review import access
+from review import access, waiting
 from review.models import Claim, Draft, Record, Skip, State
 from review.refused import Refused
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from review.models import User
 
 _ATTEMPTS = 20
+_PAUSE = 0.005
 _EXCLUSIVE = "purpose IN ('review', 'settle')"
 _TAKE_OVER = f"""
     ON CONFLICT (record_id) WHERE {_EXCLUSIVE} DO UPDATE SET reviewer_id = EXCLUDED.reviewer_id,
@@ -86,8 +88,7 @@ def claim_next(
     `source` narrows to one source; `skipped` also takes what the person has put aside.
     """
     (access.check_settle if purpose == Claim.Purpose.SETTLE else access.check_review)(by)
-    held = current_claim(by=by, purpose=purpose)
-    if held is not None and source in (None, held.record.source_id):
+    if held := _held(by, purpose, source):
         return held
     sources = _sources(by, source)
     statement = _statement(purpose, by_source=sources is not None)
@@ -96,11 +97,21 @@ def claim_next(
         token = uuid4()
         row = _prepared(statement, given | {"token": token})
         if row is None:
-            return None
+            if held := _held(by, purpose, source):  # by another request of the same person, in this moment
+                return held
+            if not waiting.outlook(by=by, purpose=purpose, source=source).is_free:
+                return None
+            time.sleep(_PAUSE)  # what is free is locked by somebody who may yet leave it
+            continue
         record, pk, lease_until = row
         if pk is not None:
             return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
     return None
+
+
+def _held(by: "User", purpose: Claim.Purpose, source: int | None) -> Claim | None:
+    held = current_claim(by=by, purpose=purpose)
+    return held if held is not None and source in {None, held.record.source_id} else None
 
 
 def _prepared(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -77,6 +77,9 @@ def _with_line_ends(lines: list[str], seen: str) -> str:
     for typed_at, seen_at in _kept_lines(lines, seen_lines):
         if typed_at < len(ends) and seen_at < len(seen_ends):
             ends[typed_at] = seen_ends[seen_at]
+    for at, (end, line, following) in enumerate(zip(ends, lines[1:], ends[1:], strict=False)):
+        if end == "\r" and not line and following.startswith("\n"):
+            ends[at] = "\n"  # else the two would read as one line end
     return "".join(line + end for line, end in zip(lines, [*ends, ""], strict=True))
 
 

@@ -12,7 +12,7 @@ DUTIES = {
     Role.REVIEWER: _("decides on records in the queue"),
     Role.SETTLER: _("decides where reviewers differ, and reviews"),
     Role.MANAGER: _("imports, decides on rights, cuts releases, lets people in; may review and settle as well"),
-    Role.CONSUMER: _("reads releases, with a token"),
+    Role.CONSUMER: _("reads releases, and makes tokens for programs that do"),
 }
 
 

@@ -47,8 +47,11 @@ def invite_person(  # noqa: PLR0913  all that is known of a person
 
 @transaction.atomic
 def change_details(*, by: User | None, person: User, name: str, full_name: str, email: str) -> None:
-    """Change how a person is called and where mail reaches them; links sent before are void."""
-    person = _held(by, person)
+    """Change how a person is called and where mail reaches them: managers do, for themselves as well.
+
+    Links sent before are void.
+    """
+    person = _held(by, person, or_oneself=True)
     person.username, person.first_name, person.email = name.strip(), full_name.strip(), email.strip().lower()
     _check_details(person)
     person.save(update_fields=["username", "first_name", "email"])
@@ -124,12 +127,13 @@ def check_link(*, by: User | None, person: User) -> None:
         raise Refused(_("%(name)s may not sign in. Let them in again first.") % {"name": person})
 
 
-def _held(by: User | None, person: User) -> User:
+def _held(by: User | None, person: User, *, or_oneself: bool = False) -> User:
     """Return the person afresh, locked together with who changes them, so that the two cannot change each other."""
     access.check_manage(by)
     both = {person.pk, by.pk} if by else {person.pk}
     fresh = {user.pk: user for user in User.objects.select_for_update().filter(pk__in=both).order_by("pk")}
-    access.check_change(fresh[by.pk] if by else None, fresh[person.pk])
+    if not (or_oneself and by == person):
+        access.check_change(fresh[by.pk] if by else None, fresh[person.pk])
     return fresh[person.pk]
 
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from review.models.constraints import CompositeForeignKey
 from review.models.rights import NO_COPYRIGHT_STATED, Licence
@@ -24,7 +25,7 @@ class State(models.TextChoices):
     SECOND = "second", _("waiting for a second look")
     DISPUTED = "disputed", _("disputed")
     APPROVED = "approved", _("approved")
-    REJECTED = "rejected", _("rejected")
+    REJECTED = "rejected", pgettext_lazy("record", "rejected")
 
 
 LIVE = Q(takedown=None, retraction=None)

@@ -1,5 +1,6 @@
 """What lies before the reviewer: one record, what stands in its fields, and what may be done with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID, uuid4
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 CONTENT = (*TEXTS, *LABELS, "answer_from")
 COLUMNS, MOST_ROWS = 40, 60
+SHOWN = ("revision", "rights", "batch__rights", "source__rights")
+JUDGED = ("revision", "source")
 
 
 class InEffect(NamedTuple):
@@ -175,10 +178,9 @@ class Desk:
         return [(box.label, typed[box.name]) for box in self.texts if typed.get(box.name, "") != current[box.name]]
 
 
-def find_record(pk: int, *, by: "User") -> Record:
-    """Fetch a record with all that the workbench shows; 404 where the person may not see its source."""
-    records = Record.objects.select_related("revision", "rights", "batch__rights", "source__rights")
-    record = get_object_or_404(records, pk=pk)
+def find_record(pk: int, *, by: "User", related: Sequence[str] = SHOWN) -> Record:
+    """Fetch a record with what the workbench shows of it; 404 where the person may not see its source."""
+    record = get_object_or_404(Record.objects.select_related(*related), pk=pk)
     if not access.can_see(by, record.source_id):
         raise Http404
     return record

@@ -67,6 +67,7 @@ def test_an_edit_arrives_as_typed_but_for_line_ends(seen: str, typed: str) -> No
         ("甲\r乙\r丙", "新\n甲\n乙\n丙", "新\n甲\r乙\r丙"),
         ("甲\r乙\r丙", "甲\n丙", "甲\r丙"),
         ("甲\r乙", "甲 \\right 乙", "甲 \\right 乙"),
+        ("\r", "\n\n", "\n\n"),
     ],
 )
 def test_lines_that_were_left_alone_keep_their_line_ends(seen: str, typed: str, meant: str) -> None:

@@ -63,12 +63,6 @@ def xmins() -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def as_read(line: Document) -> dict[str, object]:
-    """The same line without its place, to be written again."""
-    fields = asdict(line)
-    return {name: fields[name] for name in fields if name not in {"line", "offset", "end", "raw"}}
-
-
 def takedown_of(key: bytes, **match: Any) -> Takedown:
     takedown = Takedown.objects.create(
         requester="a holder", ground="copyright", received_on=date(2026, 1, 1), state=Takedown.State.CONFIRMED

@@ -85,7 +85,7 @@ def differences(bearer: Bearer, column: str, chosen: list[Address], parameters: 
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pages_let_in_whom_the_table_names(role: str, parameters: Mapping[str, Any], request: Any) -> None:
+def test_41_pages_let_in_whom_the_table_names(role: str, parameters: Mapping[str, Any], request: Any) -> None:
     client = Client(raise_request_exception=False)
     if ROLES[role]:
         client.force_login(request.getfixturevalue(ROLES[role]))
@@ -96,7 +96,7 @@ def test_pages_let_in_whom_the_table_names(role: str, parameters: Mapping[str, A
 
 
 @pytest.mark.parametrize("scope", TOKENS)
-def test_the_api_lets_in_whom_the_table_names(scope: str, parameters: Mapping[str, Any], gao: User) -> None:
+def test_41_the_api_lets_in_whom_the_table_names(scope: str, parameters: Mapping[str, Any], gao: User) -> None:
     client = Client(raise_request_exception=False)
     if scope == "no token":
         client.force_login(gao)
