@@ -1614,7 +1614,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="decision",
             constraint=models.UniqueConstraint(
-                fields=("id", "record", "revision", "approves"), name="review_decision_of_revision"
+                fields=("record", "id", "revision", "approves"), name="review_decision_of_revision"
             ),
         ),
         migrations.AddConstraint(

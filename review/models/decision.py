@@ -124,7 +124,7 @@ class Decision(models.Model):
             ),
             models.UniqueConstraint(
                 name="review_decision_of_revision",
-                fields=["id", "record", "revision", "approves"],
+                fields=["record", "id", "revision", "approves"],
             ),
             models.CheckConstraint(
                 name="review_decision_rights_said",
