@@ -3,17 +3,16 @@
 import gc
 import hashlib
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -36,7 +35,6 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 8 << 20
 TRIES = 3
 """How often a chunk is given to the database before the run gives up."""
-TURN_SECONDS = 0.0005
 MAX_UNKNOWN_KEYS = 100
 """Different unknown keys that are named for a chunk."""
 
@@ -190,44 +188,55 @@ def _recognise(job: Job) -> None:
 
 def _read(job: Job, should_stop: Callable[[], bool], on_chunk: Callable[[Chunk], object]) -> bool:
     """Take in portion after portion; return False when stopped before the end."""
-    last = job.chunks.aggregate(last=Max("number"))["last"] or 0
+    number = job.chunks.aggregate(last=Max("number"))["last"] or 0
     files = [
         File(upload.number, upload.path, upload.format, upload.container, upload.encoding)
         for upload in job.uploads.all()
         if upload.number >= job.cursor_file
     ]
     found = portions(files, source=job.batch.source, offset=job.cursor_offset, line=job.cursor_line)
-    with _tuned(), closing(found), closing(_ahead(found)) as coming:
-        for number, portion in enumerate(coming, start=last + 1):
-            on_chunk(_save(job, number, portion))
+    with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
+        while portion := ahead.take():
+            number += 1
+            on_chunk(_save(job, number, portion, meanwhile=ahead.begin))
             if should_stop():
                 return False
     return True
 
 
-def _ahead[T](items: Iterator[T]) -> Generator[T]:
-    """Yield the items, each next one being made in another thread while the caller works on the last."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = reader.submit(next, items, None)
-            yield item
+class _Ahead[T]:
+    """Makes the next of some items in another thread, from the moment that it is told to begin."""
+
+    def __init__(self, items: Iterator[T]) -> None:
+        self._items = items
+        self._thread = ThreadPoolExecutor(1)
+        self._coming: Future[T | None] | None = None
+
+    def begin(self) -> None:
+        """Make the next item, unless that has begun."""
+        self._coming = self._coming or self._thread.submit(next, self._items, None)
+
+    def take(self) -> T | None:
+        """Return the next item, None after the last."""
+        self.begin()
+        coming, self._coming = self._coming, None
+        return coming.result() if coming else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._thread.shutdown()
 
 
 @contextmanager
-def _tuned() -> Iterator[None]:
-    """Let threads take shorter turns, so that what the database has answered does not wait for the one that reads.
-
-    And spare the garbage collector all that was there before: chunks come and go, and it would look at it every time.
-    """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_SECONDS)
+def _settled_objects_spared() -> Iterator[None]:
+    """Let the garbage collector look at what comes and goes with the chunks only, not at all that was there before."""
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
-        sys.setswitchinterval(usual)
 
 
 def portions(files: Iterable[File], *, source: "Source", offset: int = 0, line: int = 0) -> Generator[Portion]:
@@ -269,16 +278,14 @@ def _add(portion: Portion, record: "Document | Refusal", source: "Source") -> No
             portion.unknown_keys[key] += 1
 
 
-def _save(job: Job, number: int, portion: Portion) -> Chunk:
-    """Take in one portion, all or nothing, moving the cursor behind it.
+def _save(job: Job, number: int, portion: Portion, *, meanwhile: Callable[[], None]) -> Chunk:
+    """Take in one portion, all or nothing, moving the cursor behind it; `meanwhile` is begun before the commit.
 
     A lost connection, a deadlock or a race for a key is met by doing the same again.
     """
     for attempt in count(1):
         try:
-            with transaction.atomic():
-                _expect(_held(job).advance(file=portion.file, offset=portion.end, line=portion.last_line))
-                return _write(job, number, portion)
+            return _take_in(job, number, portion, meanwhile)
         except (IntegrityError, OperationalError, InterfaceError) as error:
             if attempt == TRIES:
                 raise
@@ -289,6 +296,25 @@ def _save(job: Job, number: int, portion: Portion) -> Chunk:
         if saved := job.chunks.filter(number=number).first():
             return saved
     raise AssertionError
+
+
+@transaction.atomic
+def _take_in(job: Job, number: int, portion: Portion, meanwhile: Callable[[], None]) -> Chunk:
+    _spare_the_disk()
+    _expect(_held(job).advance(file=portion.file, offset=portion.end, line=portion.last_line))
+    chunk = _write(job, number, portion)
+    meanwhile()
+    return chunk
+
+
+def _spare_the_disk() -> None:
+    """Let this commit return before it is on disk.
+
+    Should the server crash before it is, the cursor is where it was as well, and the chunk is read again. Whatever is
+    committed later, such as the end of the job or a decision on one of the records, brings it to disk with itself.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO off")
 
 
 def _write(job: Job, number: int, portion: Portion) -> Chunk:

@@ -1,15 +1,21 @@
 """The cast, one name for each role, and what every test may use."""
 
+from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.management.base import CommandError
+from django.db import connection
+from django.test import TransactionTestCase
 from pytest_django.fixtures import Settings
 
 from review.models import Role, Source, User
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+FLUSHES = 5
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +94,21 @@ def ruozhiba(db: None) -> Source:
 @pytest.fixture
 def law_gee(db: None) -> Source:
     return Source.objects.get(slug="law-gee")
+
+
+def _patiently(flush: Callable[[TransactionTestCase], None]) -> Callable[[TransactionTestCase], None]:
+    """Empty the tables again when a request that outlived its page was in the way: a deadlock ends by itself."""
+
+    def teardown(case: TransactionTestCase) -> None:
+        for _attempt in range(FLUSHES):
+            try:
+                return flush(case)
+            except CommandError:
+                connection.close()
+                sleep(0.5)
+        return flush(case)
+
+    return teardown
+
+
+TransactionTestCase._fixture_teardown = _patiently(TransactionTestCase._fixture_teardown)
