@@ -58,7 +58,7 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[OpenPage]:
                 [{"name": settings.SESSION_COOKIE_NAME, "value": session(user), "url": live_server.url}]
             )
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         return page
 
     yield opened

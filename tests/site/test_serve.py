@@ -63,7 +63,7 @@ def site(data: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     yield process, int(address[1])
     family = members(process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     assert wait_until(lambda: not any(map(is_alive, family)), seconds=20)
 
 
@@ -132,7 +132,7 @@ def test_a_signal_stops_everything_that_serve_started(site: tuple[subprocess.Pop
     assert health(port) == 200
     assert all(the(family, program) for program in PROGRAMS)
     process.send_signal(number)
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
     assert [member for member in family if is_alive(member)] == []
     assert health(port) == 0
 
@@ -162,7 +162,7 @@ def test_a_port_in_use_is_one_sentence(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = manage(data, "serve", "--port", str(port))
-        _, errors = refused.communicate(timeout=30)
+        _, errors = refused.communicate(timeout=90)
     assert refused.returncode == 1
     assert len(errors.strip().splitlines()) == 1
     assert str(port) in errors
