@@ -1,6 +1,8 @@
 """What every reader yields: a document, or the refusal of a record; and what is said of a file that cannot be read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from review.text.strict import FAULTS, Fault, Faulty, Malformed, Parameters, explain
@@ -10,6 +12,8 @@ NO_METADATA = "暂无元数据信息"
 
 RAW_KEPT_BYTES = 4096
 """How much of a refused record is kept."""
+
+NO_FACTS: Mapping[str, object] = MappingProxyType({})
 
 
 class Document(NamedTuple):
@@ -41,6 +45,13 @@ class Document(NamedTuple):
     claimed_copyright: str | None = None
     unknown_keys: tuple[str, ...] = ()
     """Keys that the format does not know, ``task_type/…`` for those inside; their values stay in ``raw``."""
+    facts: Mapping[str, object] = NO_FACTS
+    """What the source says of the record, for thresholds and prompt templates, by plain English names.
+
+    ``title``, ``body``, ``detail``, ``author``, ``address``, ``created_at``, ``tags`` as text or a tuple of it;
+    ``votes``, ``comments``, ``replies``, ``year``, ``rank``, ``score`` as numbers; ``sections`` as {heading: text}.
+    An entry without a question has an empty ``instruction`` and its facts: a template makes a candidate of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
