@@ -4,12 +4,17 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from review import access
 from review.forms import Reason
 from review.models import Role, State
+from review.text import diff as differences
+from review.text import marks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.contrib.auth.models import AnonymousUser
 
     from review.models import Original, User
@@ -21,6 +26,19 @@ _MAY = {
     "settle": access.can_settle,
     "manage": access.can_manage,
     "consume": access.can_consume,
+}
+
+_MARKS = {
+    "invisible": gettext_lazy("invisible character"),
+    "bidi": gettext_lazy("changes the direction of writing"),
+    "control": gettext_lazy("control character"),
+    "blank": gettext_lazy("unusual blank"),
+    "damaged": gettext_lazy("damaged or private character"),
+    "look-alike": gettext_lazy("looks like another character"),
+    "full-width": gettext_lazy("full-width letters or digits"),
+    "half-width": gettext_lazy("half-width character among Chinese ones"),
+    "traditional": gettext_lazy("traditional character"),
+    "line": pgettext_lazy("character", "line end"),
 }
 
 
@@ -65,3 +83,27 @@ def raw_text(original: "Original") -> str:
 def role_word(role: str) -> str:
     """Return the word for a role."""
     return str(Role(role).label) if role in Role.values else role
+
+
+@register.filter
+def diff(before: str, after: str) -> list[differences.Piece | differences.Fold]:
+    """Return what differs between two texts, with long equal stretches folded."""
+    return differences.folded(differences.opcodes(before, after))
+
+
+@register.filter
+def marked(text: str) -> "Iterator[marks.Segment]":
+    """Return the text in stretches, what cannot be seen among them with a sign of its own."""
+    return marks.segments(text)
+
+
+@register.filter
+def edited(text: str) -> "Iterator[marks.Segment]":
+    """Return a deleted or inserted text in stretches: here line ends have signs as well."""
+    return marks.segments(text, line_ends=True)
+
+
+@register.filter
+def mark_word(kind: str) -> str:
+    """Return the words for a kind of mark."""
+    return str(_MARKS[kind])
