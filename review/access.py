@@ -5,15 +5,18 @@
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from review.models import Role
+from review.models import Role, User
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.contrib.auth.models import AnonymousUser
 
-    from review.models import Source, User
+    from review.models import Source
 
 
 def roles(user: "User | AnonymousUser") -> frozenset[str]:
@@ -64,6 +67,11 @@ def check_settle(by: "User") -> None:
     _check(can_settle(by))
 
 
+def check_send_back(by: "User") -> None:
+    """Sending back undoes what others have decided: for settlers and managers."""
+    _check(can_settle(by))
+
+
 def check_manage(by: "User | None") -> None:
     _check(by is None or can_manage(by))
 
@@ -100,6 +108,12 @@ def can_change(user: "User | AnonymousUser", person: "User") -> bool:
 def check_change(by: "User | None", person: "User") -> None:
     """Refuse a change of oneself or of an administrator."""
     _check(by is None or can_change(by, person))
+
+
+def able_to_review(people: "Iterable[int]") -> set[int]:
+    """Return those of these people who may sign in and decide on records."""
+    roles = Q(groups__name__in=[Role.REVIEWER, Role.SETTLER, Role.MANAGER]) | Q(is_superuser=True)
+    return set(User.objects.filter(roles, pk__in=set(people), is_active=True).values_list("pk", flat=True))
 
 
 def acting_role(user: "User") -> Role:

@@ -31,7 +31,10 @@ _FREE = f"""
     AND r.id NOT IN (SELECT c.record_id FROM review_claim c WHERE CASE WHEN c.{_EXCLUSIVE}
                      THEN c.lease_until > clock_timestamp() ELSE c.reviewer_id = %(me)s END)
     AND (SELECT d.id FROM review_decision d LEFT JOIN review_withdrawal w ON w.decision_id = d.id
-         WHERE d.record_id = r.id AND d.round = r.round AND d.reviewer_id = %(me)s AND w.id IS NULL LIMIT 1) IS NULL
+         WHERE d.record_id = r.id AND d.reviewer_id = %(me)s
+         AND (d.round = r.round AND w.id IS NULL OR w.kind = 'gold'
+              OR d.revision_id = r.revision_id AND d.seen_revision_id <> d.revision_id
+              AND r.assignee_id IS DISTINCT FROM %(me)s) LIMIT 1) IS NULL
     AND (%(skipped)s OR NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s))
 """
 

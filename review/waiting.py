@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
-from django.db.models import Count, Exists, Func, OuterRef, Q
+from django.db.models import Count, Exists, F, Func, OuterRef, Q
 
-from review.models import Claim, Decision, Record, Skip, Source, State
+from review.models import Claim, Decision, Record, Skip, Source, State, Withdrawal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -40,10 +40,20 @@ def outlook(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW, source
 
 
 def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> "QuerySet[Record]":
-    """Return the records that wait for this person, held or not: of their sources, and not decided by them before."""
-    own = Decision.objects.filter(record=OuterRef("pk"), round=OuterRef("round"), reviewer=by, withdrawal=None)
-    theirs = Q() if purpose == Claim.Purpose.SETTLE else Q(assignee=None) | Q(assignee=by)
-    return Record.objects.live().for_user(by).filter(theirs, ~Exists(own), state__in=_STATES[purpose])
+    """Return the records that wait for this person, held or not.
+
+    They are of their sources, not decided by them before, and not worded by them unless sent back to them.
+    """
+    counts, failed = Q(round=OuterRef("round"), withdrawal=None), Q(withdrawal__kind=Withdrawal.Kind.GOLD)
+    own = Decision.objects.filter(record=OuterRef("pk"), reviewer=by)
+    wrote = own.filter(revision=OuterRef("revision")).exclude(seen_revision=F("revision"))
+    free = Q() if purpose == Claim.Purpose.SETTLE else Q(assignee=None)
+    theirs = Q(assignee=by) | (free & ~Exists(wrote))
+    return (
+        Record.objects.live()
+        .for_user(by)
+        .filter(theirs, ~Exists(own.filter(counts | failed)), state__in=_STATES[purpose])
+    )
 
 
 def waiting_by_source(by: "User") -> list[tuple[Source, int]]:
