@@ -132,6 +132,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
     "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
+    "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},
 }
 
 AUTH_USER_MODEL = "review.User"

@@ -10,8 +10,11 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
-        """See to it that a migrated database has its policies."""
+        """See to it that a migrated database has its policies, and that releases are part of the sealed history."""
+        from exports import history  # noqa: PLC0415  models are not loaded yet when this module is
+
         post_migrate.connect(_furnish, sender=self)
+        history.register()
 
 
 def _furnish(**_kwargs: Any) -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from exports.facts import ALL
 from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
 from exports.rows import held_back
+from review import sealing
 from review.models import Record, Source
 from review.refused import Ground, Refused
 
@@ -148,6 +149,7 @@ def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
         records=sum(released.values()),
         sources=_described(released),
         held_back=back,
+        anchor=sealing.anchor(),
     )
 
 

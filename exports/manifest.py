@@ -28,6 +28,7 @@ def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
         "verification": {"reviewers": facts.reviewers, "edited": facts.edited, "settled": facts.settled},
         "held_back": reasons(release.held_back),
         "held_back_by_source": release.held_back,
+        **({"history": release.anchor} if release.anchor else {}),
         "files": [asdict(file) for file in sorted(files, key=lambda file: file.path)],
     }
     return json.dumps(said, ensure_ascii=False, indent=2) + "\n"

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from review.models import Licence
-from review.models.triggers import NoTruncate, append_only
+from review.models.triggers import NoTruncate, append_only, sealed
 
 INTERNAL = "-internal"
 BAD_VERSION = _("A version is made of letters, digits, dots, hyphens and underscores, such as v1.0.")
@@ -24,7 +24,7 @@ PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 SHA256 = r"^[0-9a-f]{64}$"
 FROZEN = (
     *("version", "policy", "is_internal", "licences", "options", "by"),
-    *("app_version", "cut_at", "records", "sources", "held_back"),
+    *("app_version", "cut_at", "records", "sources", "held_back", "anchor"),
 )
 """What the cut decides of a release, for good."""
 
@@ -134,6 +134,11 @@ class Release(models.Model):
     records = models.PositiveIntegerField(_("records"), default=0)
     sources = models.JSONField(_("sources"), default=list)
     held_back = models.JSONField(_("held back"), default=dict)
+    anchor = models.JSONField(
+        _("last seal of the history"),
+        default=dict,
+        help_text=_("Its number and hash at the cut: whoever has the release can tell whether history was rewritten."),
+    )
 
     built_at = models.DateTimeField(_("built at"), null=True, blank=True)
     manifest_sha256 = models.CharField(_("sha256 of the manifest"), max_length=64, blank=True, default="")
@@ -214,6 +219,13 @@ class Release(models.Model):
                 name="proof_frozen",
                 operation=pgtrigger.Update,
                 condition=~pgtrigger.Q(old__manifest_sha256="") & _changes("built_at", "manifest_sha256"),
+            ),
+            pgtrigger.Trigger(
+                name="to_be_sealed",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state="planned", new__state="cut"),
+                func=pgtrigger.Func("INSERT INTO review_unsealed (kind, row) VALUES ('release', NEW.id); RETURN NULL;"),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             NoTruncate(name="no_truncate"),
@@ -343,7 +355,7 @@ class Artifact(models.Model):
             ),
             models.CheckConstraint(name="exports_artifact_sha256_whole", condition=Q(sha256__regex=SHA256)),
         ]
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("artifact")
 
     def __str__(self) -> str:
         return self.path

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -10,7 +11,7 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from review import workflow
-from review.models import Cause, State
+from review.models import Cause, Intake, State
 from review.text.signature import content_hash, duplicate_key
 
 if TYPE_CHECKING:
@@ -332,6 +333,15 @@ def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
     _copy(cursor, "review_original", _original_rows(ledger))
     if ledger.duplicates:
         _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
+    if ledger.revisions:
+        _write_audit_row(ledger)
+
+
+def _write_audit_row(ledger: Ledger) -> None:
+    """Write the one row that the hash chain seals for all wordings of the chunk."""
+    items = [item for _known, _number, item in ledger.revisions]
+    content = sha256(b"".join([item.content for item in items])).digest()
+    Intake.objects.create(batch=ledger.batch, revisions=[item.revision for item in items], sha256=content)
 
 
 def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from review import links
+from review import links, sealing
 from review.models import User
 
 _AGAIN = {"autoretry_for": (OSError,), "retry_backoff": 30, "max_retries": 5}  # when the mail server does not answer
@@ -19,3 +19,9 @@ def mail_links(address: str, root: str) -> None:
 def mail_link(person_id: int, root: str) -> None:
     """Send a person a link for choosing a password."""
     links.mail_link(User.objects.get(pk=person_id), root)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def seal_history() -> None:
+    """Add what was committed since to the hash chain."""
+    sealing.seal()

@@ -4,13 +4,14 @@ from review.models.batch import Batch
 from review.models.claim import Claim, Draft, Skip
 from review.models.decision import Decision, Role, Verdict, Withdrawal
 from review.models.label import Guideline, Label
-from review.models.move import ALLOWED, Cause, Move, Seal
+from review.models.move import ALLOWED, Cause, Move
 from review.models.original import Duplicate, Original
 from review.models.record import Record, State
 from review.models.revision import NO_METADATA, Revision
 from review.models.rights import NO_COPYRIGHT_STATED, Licence, Rights
+from review.models.seal import Erased, Intake, Seal, Unsealed
 from review.models.source import AnswerFrom, Category, Method, Source
-from review.models.takedown import Retraction, Takedown, TakedownMatch
+from review.models.takedown import Retraction, Takedown, TakedownMatch, TakedownStep
 from review.models.user import Scope, Token, User
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "Decision",
     "Draft",
     "Duplicate",
+    "Erased",
     "Guideline",
+    "Intake",
     "Label",
     "Licence",
     "Method",
@@ -43,7 +46,9 @@ __all__ = [
     "State",
     "Takedown",
     "TakedownMatch",
+    "TakedownStep",
     "Token",
+    "Unsealed",
     "User",
     "Verdict",
     "Withdrawal",

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from review.models.constraints import CompositeForeignKey
-from review.models.triggers import append_only
+from review.models.triggers import sealed
 
 
 class Verdict(models.TextChoices):
@@ -113,7 +113,7 @@ class Decision(models.Model):
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("decision")
         indexes: ClassVar = [models.Index(fields=["reviewer", "-at", "-id"], name="review_decision_of_reviewer")]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -181,7 +181,7 @@ class Withdrawal(models.Model):
     class Meta:
         verbose_name = _("withdrawal")
         verbose_name_plural = _("withdrawals")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("withdrawal")
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="review_withdrawal_kind_known",

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from review.models.record import State
-from review.models.triggers import append_only
+from review.models.triggers import sealed
 
 
 class Cause(models.TextChoices):
@@ -94,7 +94,7 @@ class Move(models.Model):
     class Meta:
         verbose_name = _("move")
         verbose_name_plural = _("moves")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("move")
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="review_move_allowed",
@@ -105,21 +105,3 @@ class Move(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.record_id}: {self.from_state} → {self.to_state}"
-
-
-class Seal(models.Model):
-    """One link of the hash chain over the history: its number is the cursor of the change feed."""
-
-    no = models.BigIntegerField(_("number"), primary_key=True)
-    kind = models.CharField(_("kind"), max_length=20)
-    row = models.BigIntegerField(_("row"))
-    hash = models.BinaryField(_("hash"), max_length=32)
-
-    class Meta:
-        verbose_name = _("seal")
-        verbose_name_plural = _("seals")
-        triggers: ClassVar = append_only()
-        constraints: ClassVar = [models.UniqueConstraint(name="review_seal_once", fields=["kind", "row"])]
-
-    def __str__(self) -> str:
-        return f"{self.no}"

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from review.models.triggers import append_only
+from review.models.triggers import sealed
 
 NO_COPYRIGHT_STATED = "暂无版权及作者信息"
 
@@ -115,7 +115,7 @@ class Rights(models.Model):
     class Meta:
         verbose_name = _("rights decision")
         verbose_name_plural = _("rights decisions")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("rights")
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="review_rights_one_scope",

@@ -1,12 +1,13 @@
 from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from review.models.triggers import append_only
+from review.models.triggers import NoTruncate, sealed
 
 
 class Takedown(models.Model):
@@ -45,6 +46,18 @@ class Takedown(models.Model):
                 name="review_takedown_state_known",
                 condition=Q(state__in=["requested", "confirmed", "reversed", "erased"]),
             ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="moves",
+                field="state",
+                transitions=[
+                    *(("requested", "confirmed"), ("requested", "reversed")),
+                    *(("confirmed", "reversed"), ("confirmed", "erased")),
+                ],
+            ),
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            NoTruncate(name="no_truncate"),
         ]
 
     def __str__(self) -> str:
@@ -85,6 +98,39 @@ class TakedownMatch(models.Model):
         return f"{self.takedown_id}: #{self.record_id}"
 
 
+class TakedownStep(models.Model):
+    """What was done about a takedown, by whom and when. `sha256` is that of the sorted keys it then concerned."""
+
+    takedown = models.ForeignKey(Takedown, models.PROTECT, related_name="steps", verbose_name=_("takedown"))
+    state = models.CharField(_("state"), max_length=9, choices=Takedown.State)
+    matches = models.PositiveIntegerField(_("texts concerned"))
+    sha256 = models.BinaryField(_("sha256"), max_length=32)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    note = models.TextField(_("note"), blank=True, default="")
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("step of a takedown")
+        verbose_name_plural = _("steps of takedowns")
+        triggers: ClassVar = sealed("takedown")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="review_takedown_step_state_known",
+                condition=Q(state__in=["requested", "confirmed", "reversed", "erased"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.takedown_id}: {self.get_state_display()}"
+
+
 class Retraction(models.Model):
     """A whole import taken back."""
 
@@ -108,7 +154,7 @@ class Retraction(models.Model):
     class Meta:
         verbose_name = _("retraction")
         verbose_name_plural = _("retractions")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("retraction")
 
     def __str__(self) -> str:
         return f"{self.batch_id}"

@@ -29,3 +29,30 @@ class NoTruncate(pgtrigger.Trigger):
 def append_only() -> list[pgtrigger.Trigger]:
     """Return the triggers of an append-only table, for its `Meta.triggers`."""
     return [AppendOnly(name="append_only"), NoTruncate(name="no_truncate")]
+
+
+class ToBeSealed(pgtrigger.Trigger):
+    """Note each new row for the sealer, in the transaction that writes it; nothing waits for the sealer."""
+
+    when = pgtrigger.After
+    level = pgtrigger.Statement
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="incoming")
+
+    def __init__(self, *, name: str, kind: str, pk: str = "id") -> None:
+        func = f"INSERT INTO review_unsealed (kind, row) SELECT '{kind}', {pk} FROM incoming; RETURN NULL;"  # noqa: S608
+        super().__init__(name=name, func=pgtrigger.Func(func))
+
+
+class ToBeSealedByAuthor(pgtrigger.Trigger):
+    """Note a wording that a person wrote; those that came in by import are sealed together (`Intake`)."""
+
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    condition = pgtrigger.Q(new__author__isnull=False)
+    func = pgtrigger.Func("INSERT INTO review_unsealed (kind, row) VALUES ('revision', NEW.id); RETURN NULL;")
+
+
+def sealed(kind: str) -> list[pgtrigger.Trigger]:
+    """Return the triggers of an append-only table whose rows are sealed under the name `kind`."""
+    return [*append_only(), ToBeSealed(name="to_be_sealed", kind=kind)]

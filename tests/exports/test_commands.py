@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from exports import build, reporting
+from exports import build
 from exports.management.commands import export_release
 from exports.models import Release
+from review import reporting
 from review.models import Licence, Record, Token, User
 from review.retractions import retract
 from tests.exports.conftest import Approved, approve_waiting, built, cut

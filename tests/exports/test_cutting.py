@@ -167,7 +167,7 @@ def test_cut_takes_few_statements(approved: Approved, django_assert_max_num_quer
     for source in ("zhihu", "mba", "poem"):
         approved(2, source=source)
     chosen = policy()
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         cutting.cut(version="v1", policy=chosen, options=Options(), by=None)
 
 

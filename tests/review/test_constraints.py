@@ -14,6 +14,7 @@ from review.models import (
     Claim,
     Decision,
     Draft,
+    Erased,
     Guideline,
     Label,
     Record,
@@ -24,6 +25,7 @@ from review.models import (
     Source,
     Takedown,
     TakedownMatch,
+    TakedownStep,
     Token,
     User,
     Verdict,
@@ -140,6 +142,12 @@ BREACHES: dict[str, Breach] = {
     "review_seal_once": lambda *_: [Seal.objects.create(no=no, kind="move", row=1, hash=b"h") for no in (1, 2)],
     "review_skip_one_per_reviewer": lambda r, lin, _: [Skip.objects.create(record=r, reviewer=lin) for _ in "ab"],
     "review_source_second_looks_share": lambda *_: Source.objects.filter(slug="ruozhiba").update(second_looks=101),
+    "review_erased_once": lambda *_: [
+        Erased.objects.create(takedown=takedown, kind="decision", row=1, hashes={}) for takedown in [a_takedown()] * 2
+    ],
+    "review_takedown_step_state_known": lambda *_: TakedownStep.objects.create(
+        takedown=a_takedown(), state="lost", matches=0, sha256=b"h"
+    ),
     "review_takedown_match_once": lambda *_: [
         TakedownMatch.objects.create(takedown=takedown, key=b"k") for takedown in [a_takedown()] * 2
     ],
@@ -207,6 +215,9 @@ def test_history_tables_are_append_only() -> None:
         "move",
         "seal",
         "guideline",
+        "intake",
+        "erased",
+        "takedownstep",
     }
     assert {table.removeprefix("review_") for table in APPEND_ONLY} == expected
 
