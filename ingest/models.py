@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from ingest import prompts
 from ingest.document import UNREADABLE, Refusal
 from review.text.strict import explain
 
@@ -31,7 +32,7 @@ REASONS = {
     "unexpected": _("The last run broke off (%(trouble)s); the log says more."),
     "disk": _("A stored file cannot be read or written (%(trouble)s). Mend that, then resume the job."),
 }
-"""Why a job stands still, by code, besides the codes of `ingest.document.UNREADABLE`."""
+"""Why a job stands still, by code, besides those of `ingest.document.UNREADABLE` and `ingest.prompts.FAULTS`."""
 
 
 class ClockTimestamp(Func):
@@ -220,7 +221,8 @@ class Job(models.Model):
         if self.error_code in REASONS:
             message: str = REASONS[self.error_code] % self.error_parameters
             return message.strip()
-        return explain(UNREADABLE[self.error_code], "", self.error_parameters, get_language() or "")
+        faults = UNREADABLE | prompts.FAULTS
+        return explain(faults[self.error_code], "", self.error_parameters, get_language() or "")
 
     def unknown_keys(self) -> Counter[str]:
         """How often each key occurred that the format does not know."""
@@ -229,6 +231,14 @@ class Job(models.Model):
     def dropped_because(self) -> Counter[str]:
         """How many records were dropped, by reason."""
         return self._sum("dropped_because")
+
+    def tally(self) -> dict[str, Counter[str]]:
+        """How often each stage did what, by stage and what it did, such as the templates used."""
+        total: dict[str, Counter[str]] = {}
+        for tally in self.chunks.exclude(tally={}).values_list("tally", flat=True).iterator():
+            for stage, counts in tally.items():
+                total.setdefault(stage, Counter()).update(counts)
+        return total
 
     def _sum(self, column: str) -> Counter[str]:
         total: Counter[str] = Counter()
@@ -307,6 +317,7 @@ class Chunk(models.Model):
     )
     dropped_because = models.JSONField(_("dropped because of"), default=dict, help_text="{reason: count}")
     unknown_keys = models.JSONField(_("unknown keys"), default=dict, help_text="{key: count}")
+    tally = models.JSONField(_("what the stages did"), default=dict, help_text="{stage: {what: count}}")
     sha256 = models.BinaryField(
         _("sha256"),
         max_length=32,

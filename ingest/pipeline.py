@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,10 +18,11 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max, Prefetch
 
-from ingest import rejects
+from ingest import prompts, rejects
 from ingest.document import Refusal, Unreadable
 from ingest.models import Chunk, Job, Reject, Upload
 from ingest.readers import READERS, recognise
+from ingest.stages import Stages
 from review import intake
 from review.models import Batch
 
@@ -77,6 +78,7 @@ class Portion:
     prepared: list[intake.Prepared] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     unknown_keys: Counter[str] = field(default_factory=Counter)
+    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     size: int = 0
     sha256: bytes = b""
 
@@ -111,7 +113,7 @@ def run(
     except Lost:
         logger.warning("Job %s, fence %s: another run has taken it, or it was cancelled", job.pk, job.fence)
         return Outcome.NOT_HELD
-    except Unreadable as error:
+    except (Unreadable, prompts.Unsound) as error:
         _held(job).end(Job.State.FAILED, error_code=error.code, **error.parameters)
     except OSError as error:
         logger.exception("Job %s", job.pk)
@@ -135,7 +137,7 @@ def rehearse(
         found = recognise(path, format=format or None, encoding=encoding or None)
         files.append(File(number, path, found.format, found.container, found.encoding))
     ledger = intake.Ledger(Batch(pk=0, source=source))
-    with closing(portions(files, source=source)) as coming:
+    with closing(portions(files, stages=Stages.of(source))) as coming:
         for portion in coming:
             yield portion, intake.count_records(portion.prepared, ledger=ledger)
 
@@ -194,7 +196,8 @@ def _read(job: Job, should_stop: Callable[[], bool], on_chunk: Callable[[Chunk],
         for upload in job.uploads.all()
         if upload.number >= job.cursor_file
     ]
-    found = portions(files, source=job.batch.source, offset=job.cursor_offset, line=job.cursor_line)
+    stages = Stages.of(job.batch.source)
+    found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
     with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
         while portion := ahead.take():
             number += 1
@@ -239,40 +242,43 @@ def _settled_objects_spared() -> Iterator[None]:
         gc.unfreeze()
 
 
-def portions(files: Iterable[File], *, source: "Source", offset: int = 0, line: int = 0) -> Generator[Portion]:
+def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0) -> Generator[Portion]:
     """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
     for file in files:
         with file.path.open("rb") as stream:
             records = READERS[file.format].read(
                 stream, container=file.container, offset=offset, line=line, encoding=file.encoding
             )
-            while portion := _portion(records, file.number, source):
+            while portion := _portion(records, file.number, stages):
                 yield portion
         offset = line = 0
 
 
-def _portion(records: "Iterator[Document | Refusal]", file: int, source: "Source") -> Portion | None:
+def _portion(records: "Iterator[Document | Refusal]", file: int, stages: Stages) -> Portion | None:
     """Read the next portion of a file, None at its end."""
     portion, digest = None, hashlib.sha256()
     for record in records:
         if portion is None:
             portion = Portion(file, record.offset, record.line)
-        _add(portion, record, source)
+        _add(portion, record, stages)
         digest.update(record.raw + b"\n")
         if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
             break
     if portion is not None:
         portion.sha256 = digest.digest()
+        portion.tally = stages.counted()
     return portion
 
 
-def _add(portion: Portion, record: "Document | Refusal", source: "Source") -> None:
+def _add(portion: Portion, record: "Document | Refusal", stages: Stages) -> None:
     portion.end, portion.last_line = record.end, record.line
     portion.size += len(record.raw)
+    if not isinstance(record, Refusal):
+        record = stages.passed(record)
     if isinstance(record, Refusal):
         portion.refusals.append(record)
         return
-    portion.prepared.append(intake.prepared(record, source=source))
+    portion.prepared.append(intake.prepared(record, source=stages.source))
     for key in record.unknown_keys:
         if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
             portion.unknown_keys[key] += 1
@@ -335,6 +341,7 @@ def _write(job: Job, number: int, portion: Portion) -> Chunk:
         rejected=len(portion.refusals),
         dropped_because=counted.dropped,
         unknown_keys=portion.unknown_keys,
+        tally=portion.tally,
         sha256=portion.sha256,
     )
     Reject.objects.bulk_create(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ingest.document import UNREADABLE, Unreadable
 from ingest.pipeline import CHUNK_BYTES, File, Portion, portions
 from ingest.readers import recognise
+from ingest.stages import Stages
 from review import intake
 from review.models import Batch
 from review.text.strict import explain
@@ -152,7 +153,7 @@ def _first_portion(look: Look, source: "Source") -> Portion | None:
     if look.found is None:
         return None
     file = File(look.file.number, look.file.path, look.found.format, look.found.container, look.found.encoding)
-    with closing(portions([file], source=source)) as coming:
+    with closing(portions([file], stages=Stages.of(source))) as coming:
         return next(coming, None)
 
 

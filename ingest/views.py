@@ -1,5 +1,6 @@
 """Importing by page: files are sent, looked at, confirmed; and the job that they become is followed to its end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, cast
@@ -247,6 +248,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
             "rejects": rejects[: overview.SHOWN_REJECTS],
             "unknown_keys": job.unknown_keys().most_common(),
             "dropped": job.dropped_because().most_common(),
+            "templates": job.tally().get("template", Counter()).most_common(),
             "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),
         }
     return page(request, "ingest/job.html", context, status=status)

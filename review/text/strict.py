@@ -130,6 +130,11 @@ FAULTS: dict[str, Fault] = {
         "{field} holds earlier turns of a conversation. Import the file in a format for conversations.",
         "{field}含有之前的对话轮次。请用支持多轮对话的格式导入。",
     ),
+    "no_template": Fault(
+        "The record has no question, and no prompt template of its source fits what it holds ({facts}). Give it a "
+        "title, or import it into a source made by templates.",
+        "记录没有问题，而该来源的提示模板都不适合它已有的内容（{facts}）。请补上标题，或导入到用模板制作的来源。",
+    ),
     "array_not_closed": Fault(
         "The list ends without its closing bracket: the file may be cut off. Compare it with its origin.",
         "列表缺少右方括号：文件可能被截断。请与原文件核对。",

@@ -291,3 +291,10 @@ def test_rehearsal_counts_like_the_import_and_writes_nothing(small_chunks: None,
     assert sum(counted.new for _portion, counted in portions) == 10
     assert sum(counted.duplicate for _portion, counted in portions) == 12
     assert counts(imported(content, content)) == {"read": 24, "new": 10, "duplicate": 12, "rejected": 2}
+
+
+def test_job_of_a_source_with_unsound_templates_fails_with_the_reason() -> None:
+    Source.objects.filter(slug="mba").update(templates={"concept": ["请介绍《{title}》。"] * 5})
+    job = imported(TEN, source="mba")
+    assert (job.state, job.error_code, counts(job)) == ("failed", "doubled_marks", {})
+    assert "bring their own" in job.error

@@ -194,6 +194,8 @@ def _notices(job: Job) -> Iterator[str]:
         yield _("Keys that the format does not know, kept in the originals: %(names)s.") % {"names": names}
     if dropped:
         yield _("Dropped: %(reasons)s.") % {"reasons": ", ".join(f"{name} ({n})" for name, n in dropped.most_common())}
+    if templates := job.tally().get("template"):
+        yield _("Prompt templates used:") + "".join(f"\n  {n:>6,}  {text}" for text, n in templates.most_common())
     if job.rejects_path.exists():
         yield _("Refused records, with reasons: %(path)s") % {"path": job.rejects_path}
 

@@ -1,0 +1,52 @@
+"""The stages between a reader and intake, in order: a question is made of an entry; what is left is taken in.
+
+They are put together once for a run, from what the managers of the source have set.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from ingest import prompts
+
+if TYPE_CHECKING:
+    from ingest.document import Document, Refusal
+    from review.models import Source
+
+type Tally = dict[str, Counter[str]]
+"""How often a stage did what, by stage: `{"template": {"请介绍{quoted}。": 12}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the records of a source go through."""
+
+    source: "Source"
+    kinds: tuple[prompts.Kind, ...] = ()
+    tally: Tally = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: "Source") -> Self:
+        """Put together the stages of a source. Raises `prompts.Unsound` for templates that no check has seen."""
+        return cls(source, prompts.kinds_of(source.slug, source.templates))
+
+    def passed(self, document: "Document") -> "Document | Refusal":
+        """Take a record through the stages."""
+        if document.instruction:
+            return document
+        made = prompts.rendered(self.kinds, document)
+        if not isinstance(made, prompts.Rendered):
+            return made
+        self.count("template", made.template)
+        return made.document
+
+    def count(self, stage: str, what: str) -> None:
+        """Count once more what a stage did."""
+        self.tally.setdefault(stage, Counter())[what] += 1
+
+    def counted(self) -> Mapping[str, Mapping[str, int]]:
+        """Return what was counted since the last time, and begin anew."""
+        counted = dict(self.tally)
+        self.tally.clear()
+        return counted
