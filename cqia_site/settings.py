@@ -132,6 +132,17 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
     "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
+    "index-texts": {
+        "task": "review.tasks.index_texts",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "find-duplicates": {
+        "task": "review.tasks.find_duplicates",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
+    },
+    "tidy-indexes": {"task": "review.tasks.tidy_indexes", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},
 }
 

@@ -10,7 +10,7 @@ import orjson
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from review import workflow
+from review import unread, workflow
 from review.models import Cause, Intake, State
 from review.text.signature import content_hash, duplicate_key
 
@@ -335,6 +335,7 @@ def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
         _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
     if ledger.revisions:
         _write_audit_row(ledger)
+    unread.note([known.pk for known in ledger.new])
 
 
 def _write_audit_row(ledger: Ledger) -> None:

@@ -1,10 +1,18 @@
 """What workers do for people: ids or addresses in, fetch, one call."""
 
+import time
+from typing import TYPE_CHECKING
+
 from celery import shared_task
 
-from review import links, sealing
+from review import duplicates, links, sealing, search
 from review.models import User
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TURN_SECONDS = 30.0
+"""How long a pass keeps its worker; what is left is taken up at its next turn."""
 _AGAIN = {"autoretry_for": (OSError,), "retry_backoff": 30, "max_retries": 5}  # when the mail server does not answer
 
 
@@ -25,3 +33,28 @@ def mail_link(person_id: int, root: str) -> None:
 def seal_history() -> None:
     """Add what was committed since to the hash chain."""
     sealing.seal()
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def index_texts() -> None:
+    """Make what came in or was reworded ready to be searched."""
+    _go_on(search.index_next)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def find_duplicates() -> None:
+    """Look for near-duplicates of what came in or was reworded."""
+    _go_on(duplicates.find_next)
+
+
+def _go_on(step: "Callable[[], int]") -> None:
+    end = time.monotonic() + TURN_SECONDS
+    while step() and time.monotonic() < end:
+        pass
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def tidy_indexes() -> None:
+    """Lay together what many small changes have left behind."""
+    search.tidy()
+    duplicates.tidy()

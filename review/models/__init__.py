@@ -4,14 +4,17 @@ from review.models.batch import Batch
 from review.models.claim import Claim, Draft, Skip
 from review.models.decision import Decision, Role, Verdict, Withdrawal
 from review.models.label import Guideline, Label
+from review.models.likeness import NearDuplicate, SignatureBand, SignatureRun
 from review.models.move import ALLOWED, Cause, Move
 from review.models.original import Duplicate, Original
 from review.models.record import Record, State
 from review.models.revision import NO_METADATA, Revision
 from review.models.rights import NO_COPYRIGHT_STATED, Licence, Rights
 from review.models.seal import Erased, Intake, Seal, Unsealed
+from review.models.searchtext import SearchRun, SearchShelf, SearchText
 from review.models.source import AnswerFrom, Category, Method, Source
 from review.models.takedown import Retraction, Takedown, TakedownMatch, TakedownStep
+from review.models.unread import Unread
 from review.models.user import Scope, Token, User
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "Licence",
     "Method",
     "Move",
+    "NearDuplicate",
     "Original",
     "Record",
     "Retraction",
@@ -41,6 +45,11 @@ __all__ = [
     "Role",
     "Scope",
     "Seal",
+    "SearchRun",
+    "SearchShelf",
+    "SearchText",
+    "SignatureBand",
+    "SignatureRun",
     "Skip",
     "Source",
     "State",
@@ -48,6 +57,7 @@ __all__ = [
     "TakedownMatch",
     "TakedownStep",
     "Token",
+    "Unread",
     "Unsealed",
     "User",
     "Verdict",

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 from review.models.constraints import CompositeForeignKey
 from review.models.rights import NO_COPYRIGHT_STATED, Licence
 from review.models.triggers import NoTruncate
+from review.models.unread import note_changed_wordings
 
 if TYPE_CHECKING:
     from review.models.user import User
@@ -227,6 +228,7 @@ class Record(models.Model):
         triggers: ClassVar = [
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             NoTruncate(name="no_truncate"),
+            note_changed_wordings(),
             pgtrigger.Trigger(
                 name="write_move",
                 when=pgtrigger.After,

@@ -1,0 +1,197 @@
+"""Searching the texts for words, in PostgreSQL: two Chinese characters are enough.
+
+A pass behind intake reads what is new and what was reworded, some thousand records at a time, and writes an index of
+runs and shelves (`review.text.grams`). What came in few by few is looked through as it is until there is enough for
+another run. The index gives candidates; whether the words stand in a text is always asked of the text. Of each record
+the first 2,000 characters of instruction, input and answer are searched, in this order, without regard to case.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import connection, models, transaction
+from django.db.models import Case, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import StrIndex
+
+from review import unread
+from review.models import Record, SearchRun, SearchShelf, SearchText, Unread
+from review.text import grams
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from review.models.record import RecordQuerySet
+
+    type _Ids = NDArray[np.int64]
+
+ENOUGH = grams.RUN // 2
+"""Records that make a run of their own; fewer wait for others."""
+FEW = 10_000
+"""Candidates whose texts are looked at before anything else; of more, only those that a page asks for."""
+_WASTED = 0.5
+
+
+def lag() -> int:
+    """Return how many records are not yet indexed."""
+    return unread.lag(Unread.Task.SEARCH)
+
+
+def matching(records: "RecordQuerySet", words: str) -> "RecordQuerySet":
+    """Return those of `records` in whose text the words stand, character by character; all of them for no words.
+
+    A single character is looked for in blocks of 64 records that hold it somewhere.
+    """
+    wanted = grams.folded(words.replace("\0", "").strip())
+    if not wanted:
+        return records
+    found = _candidates(wanted)
+    if len(found) <= FEW:
+        return records.filter(pk__in=_listed([*_holding(found, wanted), *_loose(wanted)]))
+    position = SearchText.objects.filter(record=OuterRef("pk")).annotate(at=StrIndex("text", Value(wanted)))
+    # Asked record by record, in the order of the page: as a join it would be asked of every text first.
+    asked = records.alias(_mark=_mark(found), _position=Subquery(position.values("at")))
+    return asked.filter(Q(pk__in=_listed(_loose(wanted))) | Q(_mark=1, _position__gt=0))
+
+
+def _listed(ids: "Iterable[int]") -> RawSQL:
+    return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, ids))}}}"])
+
+
+def _mark(found: "_Ids") -> Case:
+    """Return 1 for a record among many, looked up in a row of bits that the statement brings along."""
+    marks = np.zeros(int(found[-1]) + 1, np.bool_)
+    marks[found] = True
+    bits = Value(np.packbits(marks, bitorder="little").tobytes(), output_field=models.BinaryField())
+    number = models.IntegerField()
+    bit = Func(bits, F("pk"), function="get_bit", output_field=number)
+    return Case(When(pk__lt=len(marks), then=bit), default=Value(0), output_field=number)
+
+
+def _candidates(wanted: str) -> "_Ids":
+    """Return the ids of the indexed records that may hold the words, in order."""
+    places = _places(grams.grams(wanted))
+    runs = SearchRun.objects.filter(pk__in=places).values_list("pk", "records")
+    found = [_ids(records)[_within(places[run], len(records) // 8, wanted)] for run, records in runs]
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+
+def _within(places: grams.Places, size: int, wanted: str) -> grams.Places:
+    return grams.whole_blocks(places, size) if len(wanted) == 1 else places
+
+
+def _ids(records: "bytes | memoryview") -> "_Ids":
+    return np.frombuffer(records, "<i8")
+
+
+def _places(wanted: "Sequence[int]") -> "dict[int, grams.Places]":
+    """Return, by run, the places where every gram is said to stand."""
+    places: dict[int, grams.Places] = {}
+    by_shelf: dict[int, list[int]] = {}
+    for gram in wanted:
+        by_shelf.setdefault(grams.shelf_of(gram), []).append(gram)
+    gone: set[int] = set()
+    shelves = SearchShelf.objects.filter(shelf__in=by_shelf).values_list("run", "shelf", "content")
+    for run, shelf, content in shelves.iterator(chunk_size=500):
+        for gram in by_shelf[shelf]:
+            here = grams.places_of(gram, content)
+            places[run] = np.intersect1d(places[run], here, assume_unique=True) if run in places else here
+            if not len(places[run]):
+                gone.add(run)
+    return {run: found for run, found in places.items() if run not in gone}
+
+
+def _holding(found: "_Ids", wanted: str) -> "Iterable[int]":
+    """Return those of the candidates in whose text the words do stand."""
+    texts = SearchText.objects.filter(pk__in=_listed(map(int, found)), text__contains=wanted)
+    return texts.values_list("pk", flat=True) if len(found) else ()
+
+
+def _loose(wanted: str) -> "Iterable[int]":
+    """Return the records that are in no run and hold the words."""
+    return SearchText.objects.filter(run=None, text__contains=wanted).values_list("pk", flat=True)
+
+
+def index_next() -> int:
+    """Index the records that have waited longest; return how many. 0: there are none, or another pass is at it."""
+    with transaction.atomic():
+        if not unread.alone(Unread.Task.SEARCH):
+            return 0
+        taken = unread.take(Unread.Task.SEARCH, grams.RUN)
+        _read(taken.records)
+        taken.done()
+        if not taken.rows:
+            _gather()
+    return len(taken.records)
+
+
+def _read(records: "Sequence[int]") -> None:
+    with connection.cursor() as cursor:
+        for start in range(0, len(records), grams.RUN):
+            rows = _texts(records[start : start + grams.RUN])
+            SearchText.objects.filter(pk__in=_listed(pk for pk, _text in rows)).delete()
+            run = _write_run(rows) if len(rows) >= ENOUGH else None
+            with cursor.copy("COPY review_searchtext (record_id, text, run_id) FROM STDIN") as copy:
+                for pk, text in rows:
+                    copy.write_row((pk, text, run))
+
+
+def _texts(records: "Sequence[int]") -> list[tuple[int, str]]:
+    """Return what is searched of these records, as their wording is now."""
+    now = Record.objects.filter(pk__in=_listed(records)).order_by("pk")
+    cut = [
+        Func(F(f"revision__{name}"), grams.CUT, function="left", output_field=models.TextField())
+        for name in ("instruction", "input", "output")
+    ]
+    return [(pk, grams.indexed(*texts)) for pk, *texts in now.values_list("pk", *cut)]
+
+
+def _write_run(rows: "Sequence[tuple[int, str]]") -> int:
+    """Write the index of these texts and return the run."""
+    run = SearchRun.objects.create(records=np.array([pk for pk, _text in rows], "<i8").tobytes())
+    with connection.cursor() as cursor:
+        columns = "(run_id, shelf, content)"
+        with cursor.copy(f"COPY review_searchshelf {columns} FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int8", "int2", "bytea"])
+            for shelf, content in grams.shelves([text for _pk, text in rows]):
+                copy.write_row((run.pk, shelf, content))
+    return run.pk
+
+
+def _gather() -> None:
+    """Make a run of what came in few by few, once that is enough."""
+    rows = list(SearchText.objects.filter(run=None).order_by("pk").values_list("pk", "text")[: grams.RUN])
+    if len(rows) >= ENOUGH:
+        SearchText.objects.filter(pk__in=_listed(pk for pk, _text in rows)).update(run=_write_run(rows))
+
+
+def tidy() -> int:
+    """Dissolve the runs most of whose records have been reworded since; return how many."""
+    with transaction.atomic():
+        if not unread.alone(Unread.Task.SEARCH):
+            return 0
+        indexed = SearchText.objects.exclude(run=None).values("run").annotate(number=models.Count("pk"))
+        standing = dict(indexed.order_by().values_list("run", "number"))
+        sizes = SearchRun.objects.values_list("pk", models.functions.Length("records"))
+        wasted = [run for run, size in sizes if standing.get(run, 0) < _WASTED * size / 8]
+        _dissolve(wasted)
+    return len(wasted)
+
+
+def _dissolve(runs: "Collection[int]") -> None:
+    """Take runs apart; what is left of their records waits to be gathered."""
+    for records in SearchRun.objects.filter(pk__in=runs).values_list("records", flat=True):
+        SearchText.objects.filter(pk__in=_listed(map(int, _ids(records))), run__in=runs).update(run=None)
+    SearchShelf.objects.filter(run__in=runs).delete()
+    SearchRun.objects.filter(pk__in=runs).delete()
+
+
+def forget(records: "Collection[int]") -> None:
+    """Erase what is kept of these records for searching, also in the indexes of wordings that they had before."""
+    with transaction.atomic():
+        SearchText.objects.filter(pk__in=records).delete()
+        gone = np.fromiter(records, np.int64)
+        runs = SearchRun.objects.values_list("pk", "records")
+        _dissolve([run for run, of_run in runs if np.isin(gone, _ids(of_run)).any()])
