@@ -22,9 +22,11 @@ from exports import ranges, storage
 from exports.facts import MANIFEST, moment
 from exports.filters import RecordFilters
 from exports.models import PATH, VERSION, Artifact, Policy, Release, ReleaseQuerySet
+from exports.options import CQIA
 from exports.policies import DEFAULT
 from exports.rows import live_lines
 from exports.tokens import BearerAuthentication, HasScope, has_scope
+from exports.writers import WRITERS
 from review.models import Record, Scope
 
 BLOCK_BYTES = 256 * 1024
@@ -84,7 +86,9 @@ class RecordStream(ExportView):
         if problems:
             raise ValidationError({"detail": _("The filters cannot be used as they are."), "problems": problems})
         count = filters.qs.count()
-        answer = StreamingHttpResponse(_begun(live_lines(filters.qs)), content_type=TYPES[".jsonl"])
+        convert = WRITERS[filters.form_name].line if filters.form_name != CQIA else None
+        lines = live_lines(filters.qs, convert)
+        answer = StreamingHttpResponse(_begun(lines), content_type=TYPES[".jsonl"])
         answer["X-Record-Count"] = str(count)
         answer["Cache-Control"] = "no-store"
         return answer

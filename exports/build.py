@@ -18,9 +18,11 @@ from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from exports import card, folders, manifest, storage
-from exports.facts import CARD, MANIFEST, File, SourceFacts, gathered
+from exports import card, changes, croissant, dataset_info, folders, manifest, storage
+from exports.facts import CARD, CHANGES, CROISSANT, DATASET_INFO, MANIFEST, Facts, File, SourceFacts, gathered
 from exports.models import Artifact, Release
+from exports.options import Options
+from exports.parts import SourceFiles
 from exports.rows import frozen_rows
 from review.refused import Refused
 
@@ -30,6 +32,13 @@ PAGE_ROWS = 8192
 BLOCK_BYTES = 256 * 1024
 STAGING = ".building-"
 """A folder that is being written is called so, then by the release's number and something random."""
+
+WORDED: dict[str, Callable[[Release, Facts], str]] = {
+    CARD: card.render,
+    CHANGES: changes.render,
+    DATASET_INFO: dataset_info.render,
+}
+"""The files that the program words itself, beside those that list the others."""
 
 type Progress = Callable[[int, int], object]
 """Called with the number of records written, and of all."""
@@ -166,47 +175,40 @@ def _write_sources(
     folder: Path, release: Release, claim: _Claim, progress: Progress
 ) -> tuple[list[SourceFacts], list[File]]:
     sources = [SourceFacts(described) for described in release.sources]
-    moment = storage.moment_of(release)
+    options, moment = Options.from_json(release.options), storage.moment_of(release)
     files: list[File] = []
     position = 0
     for source in sources:
         end = position + source.records
-        paths = [f"{kind}/{source.slug}.jsonl" for kind in ("data", "records")]
-        with folders.Writer(folder / paths[0], moment) as data, folders.Writer(folder / paths[1], moment) as records:
+        with SourceFiles(folder, source.slug, options, moment) as written:
             while position < end:
                 claim.renew()
                 upto = min(position + PAGE_ROWS, end)
-                source.kinds.update(_write_page(release, position, upto, data, records))
+                source.kinds.update(_write_page(release, position, upto, written))
                 position = upto
                 progress(position, release.records)
-        files += [_file(path, writer) for path, writer in zip(paths, (data, records), strict=True)]
+        files += written.files
     return sources, files
 
 
-def _write_page(release: Release, after: int, upto: int, data: folders.Writer, records: folders.Writer) -> list[bytes]:
+def _write_page(release: Release, after: int, upto: int, written: SourceFiles) -> list[bytes]:
     """Write the rows at positions `after` + 1 to `upto` and return their kinds."""
     lines: list[bytes] = []
     about: list[bytes] = []
     kinds: list[bytes] = []
     size = 0
-    for line, head, tail, kind in frozen_rows(release.pk, after, upto):
+    for line, head, tail, kind in frozen_rows(release.pk, after, upto, release.aliases):
         lines.append(line)
         about.append(head + sha256(line).hexdigest().encode() + tail)
         kinds.append(kind)
         size += len(line)
         if size > BLOCK_BYTES:
-            data.lines(lines)
-            records.lines(about)
+            written.add(lines, about)
             lines, about, size = [], [], 0
-    data.lines(lines)
-    records.lines(about)
+    written.add(lines, about)
     if len(kinds) != upto - after:
         raise Refused(_("Rows of release “%(version)s” are missing.") % {"version": release.version})
     return kinds
-
-
-def _file(path: str, writer: folders.Writer) -> File:
-    return File(path, writer.records, writer.bytes, writer.sha256)
 
 
 def _texts(release: Release, sources: list[SourceFacts], files: list[File]) -> dict[str, str]:
@@ -214,11 +216,16 @@ def _texts(release: Release, sources: list[SourceFacts], files: list[File]) -> d
     kept = {path: text for path, text in release.artifacts.values_list("path", "text") if text is not None}
     if kept:
         return kept
-    facts = gathered(release, sources)
-    worded = card.render(release, facts)
-    data = worded.encode()
-    listed = [*files, File(CARD, None, len(data), sha256(data).hexdigest())]
-    return {CARD: worded, MANIFEST: manifest.render(release, facts, listed)}
+    facts = gathered(release, sources, files)
+    texts = {name: word(release, facts) for name, word in WORDED.items()}
+    listed = [*files, *(_described(name, text.encode()) for name, text in texts.items())]
+    texts[CROISSANT] = croissant.render(release, facts, listed)
+    listed.append(_described(CROISSANT, texts[CROISSANT].encode()))
+    return texts | {MANIFEST: manifest.render(release, facts, listed)}
+
+
+def _described(path: str, data: bytes) -> File:
+    return File(path, None, len(data), sha256(data).hexdigest())
 
 
 def _write_text(folder: Path, release: Release, name: str, text: str) -> File:

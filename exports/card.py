@@ -3,10 +3,11 @@
 import json
 from typing import TYPE_CHECKING
 
-from exports.facts import ALL, INTERNAL_NOTICE, moment, reasons, title
+from exports.facts import ALL, INTERNAL_NOTICE, NOT_IN_MIX, moment, reasons, title
+from exports.options import CQIA, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from exports.facts import Facts
     from exports.models import Release
@@ -63,6 +64,8 @@ _FIELDS = """\
 | `human_verified` | bool | 已由人工核验现有文本 A person has checked this text as it stands |
 | `copyright` | string | 作者及版权信息 Author and rights |
 """
+NUMBERS = ("条数", "经修订", "新增", "改动", "移除", "权利变更", "未变", "上限")
+"""What the heads of columns of numbers begin with."""
 _REASONS = {
     "rights-unknown": "权利不明 Rights unknown",
     "rights-restricted": "权利受限 Rights restricted",
@@ -70,13 +73,15 @@ _REASONS = {
     "licence-not-in-policy": "许可不在本策略之内 Licence outside this policy",
     "taken-down": "已下架 Taken down",
     "retracted": "所属导入已撤回 Import retracted",
+    NOT_IN_MIX: "未被配比抽中 Not drawn by the mix",
 }
 
 
 def render(release: "Release", facts: "Facts") -> str:
     """Return the card of a release, in Markdown with YAML front matter."""
-    parts = [_front_matter(release, facts), _head(release), _contents(release, facts), _rights(release, facts)]
-    parts += [_verification(facts), _held_back(release), _files()]
+    options = Options.from_json(release.options)
+    parts = [_front_matter(release, facts), _head(release), _contents(release, facts), _drawn(options, facts)]
+    parts += [_rights(release, facts), _verification(release, facts), _held_back(release), _files(options)]
     return "\n".join(part for part in parts if part)
 
 
@@ -90,17 +95,19 @@ def _front_matter(release: "Release", facts: "Facts") -> str:
         lines += ["tags:", "- internal-only"]
     if facts.sources:
         slugs = [source.slug for source in facts.sources]
-        lines += ["configs:", _config(ALL, slugs), *(_config(slug, [slug]) for slug in slugs)]
+        lines += ["configs:", _config(ALL, facts, slugs), *(_config(slug, facts, [slug]) for slug in slugs)]
         lines += ["dataset_info:", *(f"- config_name: {_quoted(name)}\n{_FEATURES}".rstrip() for name in [ALL, *slugs])]
     return "\n".join([*lines, "---", ""])
 
 
-def _config(name: str, slugs: "Iterable[str]") -> str:
+def _config(name: str, facts: "Facts", slugs: "Collection[str]") -> str:
     lines = [f"- config_name: {_quoted(name)}"]
     if name == ALL:
         lines.append("  default: true")
-    lines += ["  data_files:", "  - split: train", "    path:"]
-    return "\n".join([*lines, *(f"    - {_quoted(f'data/{slug}.jsonl')}" for slug in slugs)])
+    lines.append("  data_files:")
+    for split, paths in facts.paths(CQIA, slugs).items():
+        lines += [f"  - split: {split}", "    path:", *(f"    - {_quoted(path)}" for path in paths)]
+    return "\n".join(lines)
 
 
 def _size(records: int) -> str:
@@ -144,12 +151,34 @@ def _contents(release: "Release", facts: "Facts") -> str:
     ]
     heads = ("类别 Category", "来源 Source", "配置 Config", "条数 Records", "回答 Answers", "经修订 Edited")
     total = ("", "合计 Total", f"`{ALL}`", release.records, "", facts.edited)
-    return f"## 内容 Contents\n\n{_table(heads, [*rows, total])}"
+    return f"## 内容 Contents\n\n{table(heads, [*rows, total])}"
+
+
+def _drawn(options: Options, facts: "Facts") -> str:
+    """Say how the release was drawn from what could have left, and how it is divided."""
+    parts = []
+    if options.mix:
+        others = "全部 all" if options.mix.others is None else options.mix.others
+        caps = [*((f"`{slug}`", cap) for slug, cap in options.mix.caps), ("其余各来源 every other source", others)]
+        parts.append(
+            f"## 配比 Mix\n\n每个来源至多取下列条数，由种子 {options.mix.seed} 抽取。 "
+            f"At most so many of each source, drawn by the seed {options.mix.seed}.\n\n"
+            f"{table(('来源 Source', '上限 Cap'), caps)}"
+        )
+    if options.splits:
+        shares = dict(options.splits)
+        rows = [(f"`{name}`", shares[name], number) for name, number in facts.by_split.items()]
+        parts.append(
+            "## 划分 Splits\n\n按指令与输入的哈希划分：同一问题的所有回答都在同一份中，且各版本一致。 "
+            "By a hash of instruction and input: all answers to one question fall into one split, in every release."
+            f"\n\n{table(('划分 Split', '份额 Share', '条数 Records'), rows)}"
+        )
+    return "\n".join(parts)
 
 
 def _rights(release: "Release", facts: "Facts") -> str:
     policy = release.policy
-    table = _table(("许可 Licence", "条数 Records"), facts.licences.items())
+    shown = table(("许可 Licence", "条数 Records"), facts.licences.items())
     return f"""\
 ## 权利 Rights
 
@@ -157,11 +186,11 @@ def _rights(release: "Release", facts: "Facts") -> str:
 
 Policy `{policy.slug}`: {policy.name_en}. The licence and holder of every record stand in `records/`.
 
-{table}"""
+{shown}"""
 
 
-def _verification(facts: "Facts") -> str:
-    return f"""\
+def _verification(release: "Release", facts: "Facts") -> str:
+    said = f"""\
 ## 核验 Verification
 
 每条记录都由审核者按现有文本逐条通过：共 {facts.reviewers} 人审核，其中 {facts.edited} 条经审核者修订，\
@@ -170,36 +199,60 @@ def _verification(facts: "Facts") -> str:
 Every record was approved by a person, in exactly this wording: {facts.reviewers} people decided, reviewers edited \
 {facts.edited} of the records, and {facts.settled} were settled after reviewers had differed.
 """
+    several, agreed = release.agreement.get("several", 0), release.agreement.get("agreed", 0)
+    if not several:
+        return said
+    return f"""{said}
+由多人独立审核的有 {several} 条，其中 {agreed} 条（{agreed / several:.1%}）意见一致，未经仲裁。
+
+{several} were judged by several people on their own; on {agreed} of them ({agreed / several:.1%}) they agreed without \
+a settler.
+"""
 
 
 def _held_back(release: "Release") -> str:
     held = reasons(release.held_back)
     if not held:
         return ""
-    table = _table(("原因 Reason", "条数 Records"), [(_REASONS[reason], number) for reason, number in held.items()])
+    shown = table(("原因 Reason", "条数 Records"), [(_REASONS[reason], number) for reason, number in held.items()])
     return f"""\
 ## 未收录 Held back
 
 已通过审核但未收录的记录。 Approved records that this release does not hold.
 
-{table}"""
+{shown}"""
 
 
-def _files() -> str:
-    return """\
+_FORMS = {
+    CQIA: "`data/`：每行一条记录 one record a line, nine fields",
+    "parquet": "`data/*.parquet`：同样的记录，列表为嵌套列 the same records, lists as nested columns",
+    "alpaca": "`alpaca/`：instruction, input, output",
+    "sharegpt": "`sharegpt/`：conversations, human and gpt",
+    "messages": "`messages/`：messages, user and assistant",
+}
+
+
+def _files(options: Options) -> str:
+    forms = "".join(f"- {_FORMS[name]}\n" for name in _FORMS if name in options.formats)
+    packed = f"\n按 {options.compress} 压缩。 Compressed by {options.compress}.\n" if options.compress else ""
+    return f"""\
 ## 文件 Files
 
-- `data/<source>.jsonl`：每行一条记录 one record a line
-- `records/<source>.jsonl`：与数据文件逐行对应：编号、该行（不含换行符）的 sha256、许可、权利人、外部编号
+{forms}\
+- `records/`：与数据文件逐行对应：编号、该行（不含换行符）的 sha256、许可、权利人、外部编号
   line by line beside the data: id, sha256 of the line without its newline, licence, holder, external id
 - `manifest.json`：每个文件的 sha256 与条数 sha256 and records of every file
-"""
+- `CHANGES.md`：与上一版本相比的变更 what has changed since the release before
+- `dataset_info.json`：供 LLaMA-Factory 使用 for LLaMA-Factory
+- `croissant.json`：Croissant 元数据 Croissant metadata
+{packed}"""
 
 
-def _table(heads: "Iterable[str]", rows: "Iterable[Iterable[object]]") -> str:
+def table(heads: "Iterable[str]", rows: "Iterable[Iterable[object]]") -> str:
+    """Return a table in Markdown; columns of numbers stand to the right."""
     lines = [list(heads)]
     body = [[_cell(value) for value in row] for row in rows]
-    rule = [["--:" if head.startswith(("条数", "经修订")) else "---" for head in lines[0]]]
+    rule = [["--:" if head.startswith(NUMBERS) else "---" for head in lines[0]]]
     return "".join(f"| {' | '.join(row)} |\n" for row in [*lines, *rule, *body])
 
 

@@ -1,7 +1,7 @@
 """The cut: what a release holds, and what was held back, frozen by one statement from one snapshot."""
 
+import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -14,25 +14,25 @@ from exports.facts import ALL
 from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
 from exports.rows import held_back
 from review import sealing
-from review.models import Record, Source
+from review.models import Label, Record, Source
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from exports.models import Policy
+    from exports.options import Options
     from review.models import User
 
     type Records = QuerySet[Any, Any]
     type Counts = dict[str, dict[str, int]]
 
-FORMATS = ("cqia",)
-
 # One snapshot serves the whole statement, in READ COMMITTED too: a decision that arrives meanwhile is in or out, whole.
 _CUT = """
     WITH chosen (record_id, revision_id, verdict_id, rights_id, external_id, slug) AS ({chosen}),
+    {drawn}
     placed AS MATERIALIZED (
-        SELECT row_number() OVER (ORDER BY slug COLLATE "C", record_id) AS position, chosen.* FROM chosen
+        SELECT row_number() OVER (ORDER BY slug COLLATE "C", record_id) AS position, taken.* FROM {taken} taken
     ),
     held (slug, reason, records) AS ({held}),
     frozen AS (
@@ -40,24 +40,35 @@ _CUT = """
             (release_id, position, record_id, revision_id, verdict_id, rights_id, external_id)
         SELECT %s, position, record_id, revision_id, verdict_id, rights_id, external_id FROM placed
     )
-    SELECT slug, '', count(*) FROM placed GROUP BY slug UNION ALL SELECT slug, reason, records FROM held
+    SELECT slug, '', count(*) FROM placed GROUP BY slug UNION ALL SELECT slug, reason, records FROM held {left_out}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is asked for beside version and policy: two requests are the same when these are equal.
-
-    `sources` are slugs; none means every source.
-    """
-
-    sources: tuple[str, ...] = ()
-    formats: tuple[str, ...] = FORMATS
-
-    def as_json(self) -> dict[str, list[str]]:
-        """Return what the release keeps of it: an option that is not used leaves no trace, so that more may come."""
-        said = {"sources": sorted(set(self.sources)), "formats": sorted(set(self.formats))}
-        return {name: values for name, values in said.items() if values}
+# The draw follows from seed and record alone: what is added later moves nobody out but by its own rank.
+_DRAWN = """
+    ranked AS MATERIALIZED (
+        SELECT chosen.*, row_number() OVER (
+            PARTITION BY slug ORDER BY sha256(convert_to(%s || ' ' || record_id, 'UTF8')), record_id
+        ) <= COALESCE((%s::jsonb ->> slug)::bigint, %s, 9223372036854775807) AS is_in FROM chosen
+    ),
+    mixed AS (
+        SELECT record_id, revision_id, verdict_id, rights_id, external_id, slug FROM ranked WHERE is_in
+    ),
+"""
+_LEFT_OUT = "UNION ALL SELECT slug, 'not-in-mix', count(*) FROM ranked WHERE NOT is_in GROUP BY slug"
+_AGREEMENT = """
+    SELECT count(*) FILTER (WHERE said.number > 1), count(*) FILTER (WHERE said.number > 1 AND said.kind = 'review'),
+        count(*) FILTER (WHERE said.kind = 'settle')
+    FROM exports_releaserow frozen
+    CROSS JOIN LATERAL (
+        SELECT verdict.kind, (
+            SELECT count(*) FROM review_decision decision
+            WHERE decision.record_id = frozen.record_id AND decision.round = verdict.round
+                AND decision.kind = 'review' AND decision.id <= verdict.id
+                AND NOT EXISTS (SELECT FROM review_withdrawal gone WHERE gone.decision_id = decision.id)
+        ) AS number
+        FROM review_decision verdict WHERE verdict.id = frozen.verdict_id
+    ) said
+    WHERE frozen.release_id = %s
+"""
 
 
 def releasable(licences: "Collection[str]", sources: "Collection[str]") -> "Records":
@@ -80,7 +91,7 @@ def check_version(version: str) -> None:
         raise Refused(BAD_VERSION, ground=Ground.INVALID)
 
 
-def cut(*, version: str, policy: "Policy", options: Options, by: "User | None") -> Release:
+def cut(*, version: str, policy: "Policy", options: "Options", by: "User | None") -> Release:
     """Freeze the records that are releasable now as a new release, in one short transaction.
 
     Raises `Refused` when the version cannot be used: taken, being cut at this moment, or no proper name.
@@ -109,7 +120,7 @@ def _take_name(version: str) -> None:
         raise Refused(_("A release “%(version)s” exists already.") % {"version": version})
 
 
-def _plan(version: str, policy: "Policy", options: Options, by: "User | None") -> Release:
+def _plan(version: str, policy: "Policy", options: "Options", by: "User | None") -> Release:
     if version.lower().endswith(INTERNAL) and not policy.is_internal:
         raise Refused(NOT_INTERNAL, ground=Ground.INVALID)
     return Release.objects.create(
@@ -123,15 +134,20 @@ def _plan(version: str, policy: "Policy", options: Options, by: "User | None") -
     )
 
 
-def _freeze(release: Release, options: Options) -> "tuple[dict[str, int], Counts]":
+def _freeze(release: Release, options: "Options") -> "tuple[dict[str, int], Counts]":
     """Write the rows of the release; return the numbers released by source, and held back by source and reason."""
     in_effect = Coalesce("rights_id", "batch__rights_id", "source__rights_id")
     records = releasable(release.licences, options.sources).annotate(in_effect=in_effect).order_by()
     chosen = records.values("pk", "revision_id", "verdict_id", "in_effect", "external_id", "source__slug")
     chosen_sql, chosen_values = chosen.query.sql_with_params()
     held_sql, held_values = held(release.licences, options.sources).query.sql_with_params()
+    parts = {"chosen": chosen_sql, "held": held_sql, "drawn": "", "taken": "chosen", "left_out": ""}
+    drawn_values: list[Any] = []
+    if options.mix:
+        parts |= {"drawn": _DRAWN, "taken": "mixed", "left_out": _LEFT_OUT}
+        drawn_values = [str(options.mix.seed), json.dumps(dict(options.mix.caps)), options.mix.others]
     with connection.cursor() as cursor:
-        cursor.execute(_CUT.format(chosen=chosen_sql, held=held_sql), [*chosen_values, *held_values, release.pk])
+        cursor.execute(_CUT.format(**parts), [*chosen_values, *drawn_values, *held_values, release.pk])
         counted = cursor.fetchall()
     released = {slug: number for slug, reason, number in counted if not reason}
     back: Counts = {}
@@ -150,7 +166,31 @@ def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
         sources=_described(released),
         held_back=back,
         anchor=sealing.anchor(),
+        aliases=_aliases(),
+        agreement=_agreement(release),
     )
+
+
+def _aliases() -> dict[str, dict[str, str]]:
+    """Return which labels are written as which others now, by kind; a chain of aliases is followed to its end."""
+    labels = {label.pk: label for label in Label.objects.all()}
+    found: dict[str, dict[str, str]] = {}
+    for label in labels.values():
+        last, seen = label, {label.pk}
+        while last.alias_of_id is not None and last.alias_of_id not in seen:
+            last = labels[last.alias_of_id]
+            seen.add(last.pk)
+        if last is not label:
+            found.setdefault(label.kind, {})[label.name] = last.name
+    return found
+
+
+def _agreement(release: Release) -> dict[str, int]:
+    """Return how many of the records several people judged, on how many of those they agreed, how many were settled."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AGREEMENT, [release.pk])
+        several, agreed, settled = cursor.fetchone() or (0, 0, 0)
+    return {"several": several, "agreed": agreed, "settled": settled}
 
 
 def _described(released: dict[str, int]) -> list[dict[str, Any]]:

@@ -1,20 +1,34 @@
 """What card and manifest say of a release: counted from its rows, never stated by hand."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
 
+from exports.options import CQIA, NAME
+from exports.writers import WRITERS
+
 if TYPE_CHECKING:
     from exports.models import Release
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
+CHANGES = "CHANGES.md"
+DATASET_INFO = "dataset_info.json"
+CROISSANT = "croissant.json"
 ALL = "all"
 """The configuration that holds every source: no source may be called so."""
+
+NOT_IN_MIX = "not-in-mix"
+"""Why a record is held back that a mix did not draw."""
+
+RECORDS = "records"
+"""The folder of what is said of each line of `data/`."""
+UNSPLIT = "train"
+"""The split of what is not split."""
 
 INTERNAL_NOTICE = "仅供内部训练使用，不得发布。 For training in the house only. Never publish."
 
@@ -69,6 +83,7 @@ class Facts:
     """All of it. `reviewers` decided on the records; `settled` of them were decided after reviewers had differed."""
 
     sources: list[SourceFacts]
+    files: list[File]
     reviewers: int
     settled: int
 
@@ -79,17 +94,35 @@ class Facts:
             total.update(source.licences)
         return dict(sorted(total.items()))
 
+    def paths(self, form: str, slugs: Collection[str]) -> dict[str, list[str]]:
+        """Return the files in one form of these sources, by split, in order."""
+        found: dict[str, list[str]] = {}
+        for path in of_form([file.path for file in self.files], form):
+            source, split = placed(path)
+            if source in slugs:
+                found.setdefault(split or UNSPLIT, []).append(path)
+        return found
+
+    @property
+    def by_split(self) -> dict[str, int]:
+        """Return how many records each split holds, in the order of their names."""
+        total: Counter[str] = Counter()
+        for file in self.files:
+            if file.path in set(of_form([file.path], CQIA)):
+                total[placed(file.path)[1] or UNSPLIT] += file.records or 0
+        return dict(sorted(total.items()))
+
     @property
     def edited(self) -> int:
         return sum(source.edited for source in self.sources)
 
 
-def gathered(release: "Release", sources: list[SourceFacts]) -> Facts:
+def gathered(release: "Release", sources: list[SourceFacts], files: list[File]) -> Facts:
     """Add to what was counted line by line who stands behind it."""
     decided = release.rows.aggregate(
         reviewers=Count("verdict__reviewer", distinct=True), settled=Count("pk", filter=Q(verdict__kind="settle"))
     )
-    return Facts(sources, **decided)
+    return Facts(sources, files, **decided)
 
 
 def title(release: "Release") -> str:
@@ -108,3 +141,16 @@ def reasons(held_back: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     for counts in held_back.values():
         total.update(counts)
     return dict(sorted(total.items()))
+
+
+def placed(path: str) -> tuple[str, str]:
+    """Return source and split of a file of records by its path; the split is empty when there is none."""
+    source, *rest = path.rpartition("/")[2].split(".")
+    split = rest[0] if rest and NAME.fullmatch(rest[0]) else ""
+    return source, split
+
+
+def of_form(paths: Collection[str], form: str) -> list[str]:
+    """Return those of the paths that hold one form, in order."""
+    writer = WRITERS[form]
+    return sorted(path for path in paths if path.startswith(f"{writer.folder}/") and writer.ending in path)

@@ -12,7 +12,8 @@ from django_filters import (  # type: ignore[import-untyped]  # it has no types
     MultipleChoiceFilter,
 )
 
-from exports.cutting import FORMATS
+from exports.options import CQIA
+from exports.writers import WRITERS
 from review.models import AnswerFrom, Source
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     type Records = QuerySet[Any, Any]
 
+LINE_FORMS = [name for name, writer in WRITERS.items() if writer.has_lines]
+"""The forms that a stream of lines can have."""
 MAX_LABEL_CHARACTERS = 200
 
 
@@ -38,7 +41,7 @@ class RecordFilters(FilterSet):  # type: ignore[misc]  # django-filter has no ty
     answer_from = MultipleChoiceFilter(field_name="revision__answer_from", choices=AnswerFrom.choices, distinct=False)
     licence = MultipleChoiceFilter(field_name="licence", distinct=False)
     verified_after = IsoDateTimeFilter(field_name="verdict__at", lookup_expr="gt")
-    format = ChoiceFilter(method="filter_format", choices=[(name, name) for name in FORMATS])
+    format = ChoiceFilter(method="filter_format", choices=[(name, name) for name in LINE_FORMS])
 
     def __init__(self, data: "MultiValueDict[str, str]", queryset: "Records", *, licences: Collection[str]) -> None:
         super().__init__(data, queryset)
@@ -55,6 +58,12 @@ class RecordFilters(FilterSet):  # type: ignore[misc]  # django-filter has no ty
     def filter_format(self, records: "Records", _name: str, _value: str) -> "Records":
         """The format changes how a record is written, not which ones there are."""
         return records
+
+    @property
+    def form_name(self) -> str:
+        """The form asked for: the nine fields unless another one was named."""
+        name: str = self.data.get("format") or CQIA
+        return name
 
     def problems(self) -> dict[str, Any]:
         """Return what is wrong with the request by filter, and what is allowed; nothing when all is well."""

@@ -80,7 +80,7 @@ def place(folder: Path, target: Path, *, replacing: bool = False) -> None:
 class Writer:
     """A new file that is hashed while it is written, and on the disk when the block ends.
 
-    It bears the time `moment`, in seconds. `records` counts its lines.
+    It bears the time `moment`, in seconds.
     """
 
     def __init__(self, path: Path, moment: int) -> None:
@@ -90,16 +90,9 @@ class Writer:
         self._moment = moment
         self._synced = 0
         self.bytes = 0
-        self.records = 0
 
     def __enter__(self) -> Self:
         return self
-
-    def lines(self, lines: list[bytes]) -> None:
-        """Append lines, each with its newline."""
-        if lines:
-            self.write(b"\n".join([*lines, b""]))
-            self.records += len(lines)
 
     def write(self, block: bytes) -> None:
         """Append bytes; wait for the disk every now and then, so that the end of a large file does not take long."""

@@ -15,7 +15,7 @@ from review import access
 from review.models import Scope, Source, User
 
 if TYPE_CHECKING:
-    from exports.cutting import Options
+    from exports.options import Options
 
 RESERVED = {"new", "tokens"}
 """Addresses of pages: a release of this name would stand behind one of them."""

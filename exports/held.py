@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from exports.facts import NOT_IN_MIX
 from review.models import Source
 
 UNKNOWN, OBJECTED, OTHER = "rights-unknown", "rights-objected", "licence-not-in-policy"
@@ -18,6 +19,7 @@ WORDS: dict[str, Promise] = {
     RESTRICTED: _("rights restricted"),
     TAKEN_DOWN: _("taken down"),
     RETRACTED: _("import taken back"),
+    NOT_IN_MIX: _("not drawn by the mix"),
 }
 NEXT: dict[str, Promise] = {
     UNKNOWN: _("Decide the rights of the source or of its import."),
@@ -26,6 +28,7 @@ NEXT: dict[str, Promise] = {
     RESTRICTED: _("Such records never leave."),
     TAKEN_DOWN: _("Such records never leave."),
     RETRACTED: _("They come back only with a new import."),
+    NOT_IN_MIX: _("Raise the cap of the source in the mix, or cut without a mix."),
 }
 DECIDED_AT_SOURCE = {UNKNOWN: "rights", OTHER: "rights", OBJECTED: "objected"}
 """What is decided on the page of the source, and in which part of it."""

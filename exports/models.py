@@ -24,7 +24,7 @@ PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 SHA256 = r"^[0-9a-f]{64}$"
 FROZEN = (
     *("version", "policy", "is_internal", "licences", "options", "by"),
-    *("app_version", "cut_at", "records", "sources", "held_back", "anchor"),
+    *("app_version", "cut_at", "records", "sources", "held_back", "anchor", "aliases", "agreement"),
 )
 """What the cut decides of a release, for good."""
 
@@ -139,6 +139,8 @@ class Release(models.Model):
         default=dict,
         help_text=_("Its number and hash at the cut: whoever has the release can tell whether history was rewritten."),
     )
+    aliases = models.JSONField(_("merged labels"), default=dict)
+    agreement = models.JSONField(_("agreement"), default=dict)
 
     built_at = models.DateTimeField(_("built at"), null=True, blank=True)
     manifest_sha256 = models.CharField(_("sha256 of the manifest"), max_length=64, blank=True, default="")

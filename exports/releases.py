@@ -7,11 +7,12 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from exports import cutting, storage, tasks
-from exports.cutting import FORMATS, Options
-from exports.facts import reasons
+from exports.facts import NOT_IN_MIX, reasons
 from exports.models import Policy, Release
+from exports.options import CQIA, FORMATS, MAX_NUMBER, Mixture, Options, splits
 from exports.policies import DEFAULT
 from exports.verify import Checked, check_folder
+from exports.writers import COMPRESSIONS
 from review import access
 from review.models import Source
 from review.refused import Ground, Refused
@@ -47,16 +48,35 @@ def policy_named(slug: str = DEFAULT) -> Policy:
     return policy
 
 
-def options(*, sources: "Iterable[str]" = (), formats: "Iterable[str]" = FORMATS) -> Options:
-    """Return the options of a release, each value known; refused where one is not."""
-    chosen = Options(tuple(sorted(set(sources))), tuple(sorted(set(formats))))
+def options(  # noqa: PLR0913  each is one option of the command
+    *,
+    sources: "Iterable[str]" = (),
+    formats: "Iterable[str]" = (CQIA,),
+    mix: object = None,
+    split: str = "",
+    shard_size: int | None = None,
+    compress: str | None = None,
+) -> Options:
+    """Return the options of a release, each value known; refused where one is not. `mix` is what a mix file says."""
+    chosen = Options(
+        sources=tuple(sorted(set(sources))),
+        formats=tuple(sorted({CQIA, *formats})),
+        mix=None if mix is None else Mixture.from_json(mix),
+        splits=splits(split),
+        shard_size=shard_size,
+        compress=compress,
+    )
     known = set(Source.objects.values_list("slug", flat=True))
-    for slug in chosen.sources:
+    for slug in [*chosen.sources, *(slug for slug, _cap in (chosen.mix.caps if chosen.mix else ()))]:
         if slug not in known:
             raise _unknown(_("source"), slug, sorted(known))
     for name in chosen.formats:
         if name not in FORMATS:
             raise _unknown(_("format"), name, FORMATS)
+    if compress is not None and compress not in COMPRESSIONS:
+        raise _unknown(_("compression"), compress, COMPRESSIONS)
+    if shard_size is not None and not 1 <= shard_size <= MAX_NUMBER:
+        raise Refused(_("A shard holds one record or more."), ground=Ground.INVALID)
     return chosen
 
 
@@ -76,7 +96,14 @@ def plan(*, policy: Policy, options: Options) -> Plan:
         .annotate(number=Count("pk"))
         .order_by("source__slug")
     )
-    return Plan(dict(counted), held)
+    records = dict(counted)
+    if options.mix:
+        for slug, number in counted:
+            cap = options.mix.cap(slug)
+            if cap is not None and number > cap:
+                records[slug] = cap
+                held.setdefault(slug, {})[NOT_IN_MIX] = number - cap
+    return Plan({slug: number for slug, number in records.items() if number}, held)
 
 
 def obtain(*, version: str, policy: Policy, options: Options, by: "User | None") -> tuple[Release, bool]:

@@ -5,14 +5,18 @@ the lists are kept export-ready beside the revision, and COPY in binary form han
 LATERAL with OFFSET 0, so that a page of rows costs its look-ups by key and never a scan, whatever the planner thinks.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Case, CharField, QuerySet, Value, When
 
 from review.models import NO_COPYRIGHT_STATED, Licence, Record, State
+
+if TYPE_CHECKING:
+    from exports.writers.form import Convert
 
 PIECE_BYTES = 64 * 1024
 PAGE_BYTES = 4 * 1024 * 1024
@@ -42,6 +46,40 @@ def _object(values: dict[str, str]) -> str:
 LINE = f"'{{' || {_object(_VALUES)} || '}}'"
 """One line as SQL, over `wording` (a revision) and `said` (a row with `copyright`)."""
 
+_ALIASED = """(
+    SELECT COALESCE(jsonb_agg(name ORDER BY first), '[]') FROM (
+        SELECT COALESCE(%({aliases})s::jsonb -> '{kind}' ->> label, label) AS name, min(place) AS first
+        FROM jsonb_array_elements_text({labels}) WITH ORDINALITY AS said (label, place) GROUP BY 1
+    ) named
+)"""
+"""A list of labels as SQL, each under the name that it has now, once."""
+
+
+def _aliased(kind: str, labels: str, aliases: str = "aliases") -> str:
+    return _ALIASED.format(kind=kind, labels=labels, aliases=aliases)
+
+
+def aliased_labels(aliases: str) -> str:
+    """Return the SQL of all labels of a `wording` under the names that the parameter `aliases` gives them."""
+    major = _aliased("major", "wording.task_type -> 'major'", aliases)
+    minor = _aliased("minor", "wording.task_type -> 'minor'", aliases)
+    return f"{major}, {minor}, {_aliased('domain', 'wording.domain', aliases)}"
+
+
+_ALIASED_VALUES = _VALUES | {
+    "task_type": "CASE WHEN wording.task_type -> 'major' ?| %(major)s::text[]"
+    " OR wording.task_type -> 'minor' ?| %(minor)s::text[] THEN jsonb_build_object('major', "
+    + _aliased("major", "wording.task_type -> 'major'")
+    + ", 'minor', "
+    + _aliased("minor", "wording.task_type -> 'minor'")
+    + ")::text ELSE wording.task_type_text END",
+    "domain": "CASE WHEN wording.domain ?| %(domain)s::text[] THEN "
+    + _aliased("domain", "wording.domain")
+    + "::text ELSE wording.domain_text END",
+}
+ALIASED_LINE = f"'{{' || {_object(_ALIASED_VALUES)} || '}}'"
+"""The same where labels have been merged: slower, and used by no release that knows no alias."""
+
 _WORDING = """
     CROSS JOIN LATERAL (
         SELECT * FROM review_revision WHERE review_revision.id = said.revision_id OFFSET 0
@@ -58,7 +96,7 @@ _TAIL = "'\", ' || " + _object(
 )
 _KIND = "said.licence || '|' || wording.answer_from || CASE WHEN wording.author_id IS NULL THEN '|' ELSE '|edited' END"
 _FROZEN = f"""
-    SELECT {LINE}, {_HEAD}, {_TAIL} || '}}', {_KIND} FROM (
+    SELECT LINE, {_HEAD}, {_TAIL} || '}}', {_KIND} FROM (
         SELECT frozen.position, frozen.record_id AS id, frozen.revision_id, frozen.external_id,
             COALESCE(rights.published_text, %(no_copyright)s) AS copyright,
             COALESCE(rights.licence, %(unknown)s) AS licence, COALESCE(rights.holder, '') AS holder
@@ -91,20 +129,28 @@ def held_back(licences: Collection[str]) -> "QuerySet[Any, Any]":
     return approved.exclude(reason="")
 
 
-def frozen_rows(release: int, after: int, upto: int) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
+def frozen_rows(
+    release: int, after: int, upto: int, aliases: Mapping[str, Mapping[str, str]] | None = None
+) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
     """Read the rows of a release at positions `after` + 1 to `upto`, in one statement of its own.
+
+    `aliases` are the names that labels are written under instead of their own, by kind.
 
     Yields for each the published line; what stands in `records/` before and after the line's sha256, all without a
     newline; and its kind, `licence|answer from|edited or nothing`, to be counted.
     """
-    said = {
+    said: dict[str, object] = {
         "release": release,
         "after": after,
         "upto": upto,
         "no_copyright": NO_COPYRIGHT_STATED,
         "unknown": Licence.UNKNOWN.value,
     }
-    return _copied(_FROZEN, said, columns=4)
+    if not aliases:
+        return _copied(_FROZEN.replace("LINE", LINE), said, columns=4)
+    merged = {kind: list(aliases.get(kind, ())) for kind in ("major", "minor", "domain")}
+    said |= merged | {"aliases": json.dumps(aliases, ensure_ascii=False)}
+    return _copied(_FROZEN.replace("LINE", ALIASED_LINE), said, columns=4)
 
 
 @dataclass(slots=True)
@@ -115,8 +161,10 @@ class _Page:
     is_cut_short: bool = False
 
 
-def live_lines(records: "QuerySet[Any, Any]") -> Iterator[bytes]:
+def live_lines(records: "QuerySet[Any, Any]", convert: "Convert | None" = None) -> Iterator[bytes]:
     """Stream the lines of `records`, which come from `releasable()`, in the order of their ids, in pieces of 64 KiB.
+
+    `convert` writes each line in another form than the nine fields.
 
     Each page is read whole, in short statements, before the first piece of it is given away: however slow the reader
     is, no transaction waits for it. A failure of the database raises.
@@ -125,7 +173,7 @@ def live_lines(records: "QuerySet[Any, Any]") -> Iterator[bytes]:
     rows = FIRST_PAGE_ROWS
     while after is not None:
         upto = _page_end(after, rows)
-        page = _live_page(records, after, upto)
+        page = _live_page(records, after, upto, convert)
         for start in range(0, len(page.data), PIECE_BYTES):
             yield page.data[start : start + PIECE_BYTES]
         after = page.last if page.is_cut_short else upto
@@ -141,7 +189,7 @@ def _page_end(after: int, rows: int) -> int | None:
     return approved.values_list("pk", flat=True)[rows - 1 : rows].first()
 
 
-def _live_page(records: "QuerySet[Any, Any]", after: int, upto: int | None) -> _Page:
+def _live_page(records: "QuerySet[Any, Any]", after: int, upto: int | None, convert: "Convert | None" = None) -> _Page:
     """Read the lines of `records` with ids above `after` up to `upto`, or fewer where they are very long."""
     inside = records.filter(pk__gt=after) if upto is None else records.filter(pk__gt=after, pk__lte=upto)
     chosen, parameters = inside.order_by("pk").values("pk", "revision_id", "copyright").query.sql_with_params()
@@ -155,7 +203,7 @@ def _live_page(records: "QuerySet[Any, Any]", after: int, upto: int | None) -> _
         if size >= 2 * PAGE_BYTES:
             page.is_cut_short = True
             continue
-        lines.append(line)
+        lines.append(convert(line) if convert else line)
         size += len(line)
         page.last = int.from_bytes(record)
     page.data, page.rows = b"\n".join([*lines, b""]), len(lines)

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from zstandard import ZstdError
 
-from exports.facts import MANIFEST
+from exports.comparing import open_lines
+from exports.facts import MANIFEST, RECORDS, of_form, placed
 from exports.folders import hashed
+from exports.options import CQIA
+from exports.writers import WRITERS, Writer, parquet
 
 MAX_PROBLEMS = 100
 """As many are named; a folder with more is no better understood by reading on."""
@@ -105,7 +109,7 @@ def check_folder(folder: Path, *, progress: Callable[[int, int], object] = lambd
     listed = {file["path"]: file for file in manifest["files"]}
     checked.add(_file_problems(folder, listed))
     for source in manifest["sources"]:
-        checked.add(_source_problems(folder, source, manifest["licences"], checked))
+        checked.add(_source_problems(folder, source, listed, manifest["licences"], checked))
         progress(checked.records, manifest["records"])
     checked.add(_count_problems(manifest, listed, checked))
     return checked
@@ -151,37 +155,78 @@ def _file_problems(folder: Path, listed: dict[str, Any]) -> Iterator[str]:
             yield _("%(path)s has been altered: its sha256 differs") % {"path": name}
 
 
-def _source_problems(folder: Path, source: str, licences: list[str], checked: Checked) -> Iterator[str]:
+def _source_problems(
+    folder: Path, source: str, listed: dict[str, Any], licences: list[str], checked: Checked
+) -> Iterator[str]:
     """Name the faulty lines of a source's data and records files, read side by side, and count them."""
-    data, records = folder / "data" / f"{source}.jsonl", folder / "records" / f"{source}.jsonl"
-    if Path(source).name != source or not data.is_file() or not records.is_file():
+    paths = [path for path in of_form(listed, CQIA) if placed(path)[0] == source]
+    if not paths:
         yield _("the files of source %(source)s are missing") % {"source": source}
-        return
-    with data.open("rb") as lines, records.open("rb") as about:
+    for path in paths:
+        beside = f"{RECORDS}/{path.partition('/')[2]}"
+        if not (folder / path).is_file() or not (folder / beside).is_file():
+            yield _("the files of source %(source)s are missing") % {"source": source}
+            continue
+        try:
+            yield from _pair_problems(folder, path, beside, licences, checked)
+            yield from _form_problems(folder, path, listed)
+        except (OSError, EOFError, ZstdError):
+            yield _("%(path)s cannot be decompressed") % {"path": path}
+
+
+def _pair_problems(folder: Path, path: str, beside: str, licences: list[str], checked: Checked) -> Iterator[str]:
+    with open_lines(folder / path) as lines, open_lines(folder / beside) as about:
         for number, (line, record) in enumerate(zip_longest(lines, about, fillvalue=b""), start=1):
             checked.records += 1
-            for kind, problem in _line_problems(line, record, licences, checked):
+            for is_data, problem in _line_problems(line, record, licences, checked):
                 yield _("%(path)s, line %(line)s: %(problem)s") % {
-                    "path": f"{kind}/{source}.jsonl",
+                    "path": path if is_data else beside,
                     "line": number,
                     "problem": problem,
                 }
 
 
-def _line_problems(line: bytes, record: bytes, licences: list[str], checked: Checked) -> Iterator[tuple[str, str]]:
-    """Name what is wrong with a line, and with what `records/` says of it."""
+def _form_problems(folder: Path, path: str, listed: dict[str, Any]) -> Iterator[str]:
+    """Name the files of other forms that do not hold what the file of nine fields holds, line by line."""
+    stem = path.removeprefix("data/").partition(".jsonl")[0]
+    for writer in WRITERS.values():
+        others = [
+            other
+            for other in of_form(listed, writer.name)
+            if other.partition("/")[2].startswith(f"{stem}{writer.ending}")
+        ]
+        for other in others:
+            if other != path and (folder / other).is_file() and not _holds_the_same(folder, path, other, writer):
+                yield _("%(other)s does not hold what %(path)s holds") % {"other": other, "path": path}
+
+
+def _holds_the_same(folder: Path, path: str, other: str, writer: Writer) -> bool:
+    with open_lines(folder / path) as lines:
+        if writer.line is None:
+            rows = parquet.rows(folder / other)
+            return all(row == _parsed(line) for line, row in zip_longest(lines, rows))
+        with open_lines(folder / other) as converted:
+            try:
+                pairs = zip_longest(lines, converted, fillvalue=b"")
+                return all(writer.line(line.removesuffix(b"\n")) + b"\n" == written for line, written in pairs)
+            except ValueError:
+                return False
+
+
+def _line_problems(line: bytes, record: bytes, licences: list[str], checked: Checked) -> Iterator[tuple[bool, str]]:
+    """Name what is wrong with a line (True), and with what `records/` says of it (False)."""
     problem, _value = _read(line, FIELDS)
     if problem:
-        yield "data", problem
+        yield True, problem
     problem, value = _read(record, RECORD_FIELDS)
     if problem:
-        yield "records", problem
+        yield False, problem
         return
     checked.ids.append(value["id"])
     if value["sha256"] != sha256(line.removesuffix(b"\n")).hexdigest():
-        yield "records", _("its sha256 is not that of the line")
+        yield False, _("its sha256 is not that of the line")
     if value["licence"] not in licences:
-        yield "records", _("its licence is not in the policy of the release")
+        yield False, _("its licence is not in the policy of the release")
 
 
 def _read(line: bytes, rules: Rules) -> tuple[str, dict[str, Any]]:
@@ -191,7 +236,9 @@ def _read(line: bytes, rules: Rules) -> tuple[str, dict[str, Any]]:
     return problem, value if isinstance(value, dict) else {}
 
 
-def _parsed(line: bytes) -> object:
+def _parsed(line: bytes | None) -> object:
+    if line is None:
+        return None
     try:
         return _decode(line.decode())
     except (ValueError, RecursionError):
@@ -219,9 +266,13 @@ def _count_problems(manifest: dict[str, Any], listed: dict[str, Any], checked: C
         numbers = {"found": checked.records, "stated": manifest["records"]}
         yield _("%(found)s records are there, and the manifest says %(stated)s") % numbers
     for source, records in manifest["sources"].items():
-        for path in (f"data/{source}.jsonl", f"records/{source}.jsonl"):
-            if path not in listed or listed[path]["records"] != records:
-                yield _("the manifest contradicts itself about %(path)s") % {"path": path}
+        paths = [path for path in listed if placed(path)[0] == source and "/" in path]
+        kinds = {(path.partition("/")[0], ".parquet" in path) for path in paths}
+        for folder, is_parquet in sorted(kinds | {("data", False), (RECORDS, False)}):
+            here = [path for path in paths if path.startswith(f"{folder}/") and (".parquet" in path) == is_parquet]
+            if sum(listed[path]["records"] or 0 for path in here) != records:
+                said = ", ".join(sorted(here)) or f"{folder}/{source}.jsonl"
+                yield _("the manifest contradicts itself about %(path)s") % {"path": said}
     repeated = sum(one == other for one, other in pairwise(sorted(checked.ids)))
     if repeated:
         yield _("%(number)s ids are there more than once") % {"number": repeated}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,8 +12,8 @@ from django.utils import translation
 from pytest_django import Settings
 
 from exports import build, cutting
-from exports.cutting import Options
 from exports.models import Policy, Release
+from exports.options import Options
 from exports.tokens import create_token
 from ingest.document import Document
 from review import workflow
@@ -82,11 +83,11 @@ def policy(slug: str = "research") -> Policy:
     return Policy.objects.get(slug=slug)
 
 
-def cut(version: str = "v1", slug: str = "research", **options: tuple[str, ...]) -> Release:
+def cut(version: str = "v1", slug: str = "research", **options: Any) -> Release:
     return cutting.cut(version=version, policy=policy(slug), options=Options(**options), by=None)
 
 
-def built(version: str = "v1", slug: str = "research", **options: tuple[str, ...]) -> Release:
+def built(version: str = "v1", slug: str = "research", **options: Any) -> Release:
     return build.build(cut(version, slug, **options).pk)
 
 

@@ -126,7 +126,7 @@ def test_stream_of_what_was_verified_since(varied: None, consumer: Client) -> No
         ("answer_from=robot", "answer_from", "expert"),
         ("licence=unknown", "licence", "MIT"),
         ("licence=restricted", "licence", "CC-BY-4.0"),
-        ("format=alpaca", "format", "cqia"),
+        ("format=parquet", "format", "cqia"),
         ("policy=everything", "policy", "research"),
         ("verified_after=yesterday", "verified_after", None),
         ("verified_after=1e9999", "verified_after", None),

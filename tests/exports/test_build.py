@@ -38,8 +38,8 @@ def test_build_writes_data_records_card_and_manifest(approved: Approved, release
     release = built()
     files = content(release_root / "v1")
     assert sorted(files) == [
-        *("README.md", "data/mba.jsonl", "data/ruozhiba.jsonl", "manifest.json"),
-        *("records/mba.jsonl", "records/ruozhiba.jsonl"),
+        *("CHANGES.md", "README.md", "croissant.json", "data/mba.jsonl", "data/ruozhiba.jsonl", "dataset_info.json"),
+        *("manifest.json", "records/mba.jsonl", "records/ruozhiba.jsonl"),
     ]
     lines = files["data/mba.jsonl"].split(b"\n")
     about = [json.loads(line) for line in files["records/mba.jsonl"].splitlines()]
@@ -69,7 +69,13 @@ def test_manifest_tells_what_every_file_is(approved: Approved, release_root: Pat
     }
     assert "不得发布" in manifest["notice"]
     assert manifest["licences"] == {"CC-BY-4.0": 2, "unknown": 2}
-    assert manifest["verification"] == {"reviewers": 1, "edited": 1, "settled": 0}
+    assert manifest["verification"] == {
+        "reviewers": 1,
+        "edited": 1,
+        "settled": 0,
+        "judged_by_several": 0,
+        "agreed": 0,
+    }
     assert manifest["sources"][0]["answer_from"] == {"human": 4}
     stated = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
     written = {
@@ -170,7 +176,9 @@ def test_build_that_would_differ_is_refused(approved: Approved, release_root: Pa
 def test_empty_release_is_whole_and_says_why(approved: Approved, release_root: Path) -> None:
     approved(2, licence=None)
     release = built()
-    assert sorted(content(release_root / "v1")) == ["README.md", "manifest.json"]
+    assert sorted(content(release_root / "v1")) == [
+        *("CHANGES.md", "README.md", "croissant.json", "dataset_info.json", "manifest.json")
+    ]
     assert release.records == 0
     assert "权利不明" in (release_root / "v1" / "README.md").read_text()
 
@@ -194,11 +202,11 @@ def test_full_disk_fails_the_build_and_leaves_nothing(
     older = built("v0")
     release = cut()
 
-    def no_room(_self: folders.Writer, _lines: list[bytes]) -> None:
+    def no_room(_self: folders.Writer, _block: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(folders.Writer, "lines", no_room)
+        patch.setattr(folders.Writer, "write", no_room)
         with pytest.raises(OSError, match="No space left"):
             build.build(release.pk)
     release.refresh_from_db()

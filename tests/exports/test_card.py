@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exports import card
-from exports.card import _cell, _table
+from exports.card import _cell, table
 from review.models import Category, Source
 from tests.exports.conftest import Approved, built
 
@@ -87,6 +87,6 @@ def test_names_cannot_break_the_tables(approved: Approved, release_root: Path) -
     assert "<script>" not in text
 
 
-def test_table() -> None:
-    assert _table(("来源", "条数 Records"), [("a", 1)]) == "| 来源 | 条数 Records |\n| --- | --: |\n| a | 1 |\n"
+def testtable() -> None:
+    assert table(("来源", "条数 Records"), [("a", 1)]) == "| 来源 | 条数 Records |\n| --- | --: |\n| a | 1 |\n"
     assert _cell(" a\n b ") == "a b"

@@ -1,3 +1,5 @@
+import json
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -5,11 +7,13 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from exports import build, placing, releases
-from exports.cutting import FORMATS
-from exports.facts import moment, reasons
-from exports.models import Release
+from exports.facts import NOT_IN_MIX, moment, reasons
+from exports.models import Mix, Release
+from exports.options import FORMATS
 from exports.policies import DEFAULT
 from exports.reporting import ReportingCommand
+from exports.writers import COMPRESSIONS
+from review.refused import Ground, Refused
 
 WAIT_SECONDS = 0.5
 
@@ -23,6 +27,10 @@ class Command(ReportingCommand):
         parser.add_argument("--out", required=True, metavar="DIR", help="the folder to make")
         parser.add_argument("--source", nargs="+", action="extend", default=[], metavar="SLUG", help="only these")
         parser.add_argument("--format", default="cqia", metavar="NAME,…", help=f"there are: {', '.join(FORMATS)}")
+        parser.add_argument("--mix", metavar="FILE", help=_("a JSON file of caps and seed, or the name of a mix"))
+        parser.add_argument("--split", default="", metavar="NAME=SHARE,…", help="such as train=0.95,validation=0.05")
+        parser.add_argument("--shard-size", type=int, metavar="N", help=_("records a file at most"))
+        parser.add_argument("--compress", choices=tuple(COMPRESSIONS))
         parser.add_argument("--policy", default=DEFAULT, metavar="NAME", help=f"what may leave; without it: {DEFAULT}")
 
     def work(self, options: dict[str, Any]) -> None:
@@ -32,7 +40,14 @@ class Command(ReportingCommand):
         release, is_new = releases.obtain(
             version=options["version"],
             policy=releases.policy_named(options["policy"]),
-            options=releases.options(sources=options["source"], formats=options["format"].split(",")),
+            options=releases.options(
+                sources=options["source"],
+                formats=options["format"].replace(" ", "").split(","),
+                mix=None if options["mix"] is None else _mix(options["mix"]),
+                split=options["split"],
+                shard_size=options["shard_size"],
+                compress=options["compress"],
+            ),
             by=None,
         )
         release = self._built(release)
@@ -71,6 +86,20 @@ class Command(ReportingCommand):
             self.say(_("What was decided since is in no release that exists: cut another version."))
 
 
+def _mix(name: str) -> object:
+    """Return what a mix file says, or the mix of this name."""
+    path = Path(name)
+    if not path.is_file():
+        mix = Mix.objects.filter(slug=name).first()
+        if mix is None:
+            raise Refused(_("There is no file and no mix “%(name)s”.") % {"name": name}, ground=Ground.INVALID)
+        return mix.spec
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise Refused(_("%(path)s is no JSON.") % {"path": path}, ground=Ground.INVALID) from error
+
+
 def _explained(reason: str, number: int, release: Release) -> str:
     said = {"number": number, "policy": release.policy.slug}
     sentences = {
@@ -89,6 +118,7 @@ def _explained(reason: str, number: int, release: Release) -> str:
             "that holds it with --policy."
         ),
         "taken-down": _("Held back: %(number)s approved records that were taken down."),
+        NOT_IN_MIX: _("Left out: %(number)s records that the mix did not draw."),
         "retracted": _("Held back: %(number)s approved records whose import was taken back."),
     }
     return sentences[reason] % said
