@@ -269,6 +269,11 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if BEHIND_TLS_PROXY else "csrftoken"
 X_FRAME_OPTIONS = "DENY"
 
 CLAIM_LEASE = timedelta(minutes=env.int("CLAIM_LEASE_MINUTES", 10))
+# One record in so many is gold where there is any (0: none); so many failures pause a reviewer; so many of their last
+# decisions are then looked at by somebody else.
+GOLD_EVERY = env.int("GOLD_EVERY", 25)
+GOLD_FAILURES = env.int("GOLD_FAILURES", 3)
+GOLD_SENDS_BACK = env.int("GOLD_SENDS_BACK", 20)
 
 INGEST_LEASE = timedelta(seconds=env.float("INGEST_LEASE_SECONDS", 60))
 INGEST_RESEND_AFTER = timedelta(seconds=env.float("INGEST_RESEND_SECONDS", 20))

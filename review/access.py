@@ -5,10 +5,10 @@
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils.translation import gettext as _
 
-from review.models import Role, User
+from review.models import Pause, Role, User
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ def roles(user: "User | AnonymousUser") -> frozenset[str]:
         return frozenset()
     known: frozenset[str] | None = getattr(user, "_roles", None)
     if known is None:
-        known = frozenset(user.groups.values_list("name", flat=True))
+        pauses = Pause.objects.filter(reviewer=user.pk, lifted_at=None)
+        held = user.groups.values_list("name", Exists(pauses))
+        known = frozenset(name for name, _paused in held)
         user.__dict__["_roles"] = known  # the object lives as long as the request
+        user.__dict__["_is_paused"] = any(paused for _name, paused in held)
     return known | ({Role.MANAGER} if user.is_superuser else frozenset())
 
 
@@ -59,17 +62,24 @@ def _check(allowed: bool) -> None:  # noqa: FBT001  the answer of a can_*
         raise Refused(_("Your role does not allow this. Ask a manager."), ground=Ground.FORBIDDEN)
 
 
+def is_paused(user: "User | AnonymousUser") -> bool:
+    """Tell whether a reviewer gets no records until a manager has spoken with them."""
+    return bool(roles(user)) and bool(user.__dict__.get("_is_paused"))
+
+
 def check_review(by: "User") -> None:
     _check(can_review(by))
+    if is_paused(by):
+        raise Refused(_("You are paused: a manager will speak with you before you go on."), ground=Ground.FORBIDDEN)
 
 
 def check_settle(by: "User") -> None:
     _check(can_settle(by))
 
 
-def check_send_back(by: "User") -> None:
+def check_send_back(by: "User | None") -> None:
     """Sending back undoes what others have decided: for settlers and managers."""
-    _check(can_settle(by))
+    _check(by is None or can_settle(by))
 
 
 def check_manage(by: "User | None") -> None:

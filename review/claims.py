@@ -49,6 +49,21 @@ _PLACES = {
     },
     Claim.Purpose.SETTLE: {"disputed": "r.state = 'disputed'"},
 }
+_TOGETHER = {Claim.Purpose.REVIEW: [Claim.Purpose.REVIEW, Claim.Purpose.GOLD]}
+# About one record in `every` is gold, at moments that hang on the last decision: asking twice gives the same answer,
+# and nobody can count them out.
+_GOLD = """
+    SELECT g.record_id FROM review_gold g JOIN review_record r ON r.id = g.record_id
+    WHERE g.retired_at IS NULL AND r.state IN ('approved', 'rejected')
+    AND r.takedown_id IS NULL AND r.retraction_id IS NULL
+    AND (%(sources)s::bigint[] IS NULL OR r.source_id = ANY(%(sources)s))
+    AND NOT EXISTS (SELECT 1 FROM review_decision d WHERE d.record_id = r.id AND d.reviewer_id = %(me)s)
+    AND NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s)
+    AND (SELECT hashint8extended(COALESCE(max(last.id), 0), %(me)s) & 9223372036854775807 FROM (
+        SELECT id FROM review_decision WHERE reviewer_id = %(me)s ORDER BY at DESC, id DESC LIMIT 1) last
+    ) %% %(every)s = 0
+    ORDER BY hashint8extended(g.id, %(me)s) LIMIT 1
+"""
 
 
 def _look(condition: str, *, by_source: bool) -> str:
@@ -94,6 +109,9 @@ def claim_next(
     if held := _held(by, purpose, source):
         return held
     sources = _sources(by, source)
+    gold = _gold_due(by, sources) if purpose == Claim.Purpose.REVIEW else None
+    if gold is not None and waiting.outlook(by=by, purpose=purpose, source=source).is_free:
+        return claim_gold(by=by, record=gold)
     statement = _statement(purpose, by_source=sources is not None)
     given: dict[str, Any] = {"me": by.pk, "purpose": purpose, "lease": _lease(), "skipped": skipped, "sources": sources}
     for _attempt in range(_ATTEMPTS):
@@ -110,6 +128,27 @@ def claim_next(
         if pk is not None:
             return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
     return None
+
+
+def _gold_due(by: "User", sources: list[int] | None) -> int | None:
+    """Return the gold record that the person is to be given now, which looks to them like any other."""
+    if not settings.GOLD_EVERY:
+        return None
+    row = _prepared(_GOLD, {"me": by.pk, "sources": sources, "every": settings.GOLD_EVERY})
+    return int(row[0]) if row else None
+
+
+def claim_gold(*, by: "User", record: int) -> Claim:
+    """Put a gold record before the person; any number of people may have it before them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO review_claim (record_id, reviewer_id, purpose, token, lease_until)"
+            " VALUES (%(record)s, %(me)s, 'gold', %(token)s, clock_timestamp() + make_interval(secs => %(lease)s))"
+            " ON CONFLICT (record_id, reviewer_id) DO UPDATE SET lease_until = EXCLUDED.lease_until RETURNING id",
+            {"record": record, "me": by.pk, "token": uuid4(), "lease": _lease()},
+        )
+        (pk,) = cursor.fetchone()
+    return Claim.objects.select_related("record").get(pk=pk)
 
 
 def _held(by: "User", purpose: Claim.Purpose, source: int | None) -> Claim | None:
@@ -138,7 +177,7 @@ def _sources(by: "User", source: int | None) -> list[int] | None:
 def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Claim | None:
     """Return the claim that the person holds and whose lease has not ended."""
     return (
-        Claim.objects.filter(reviewer=by, purpose=purpose)
+        Claim.objects.filter(reviewer=by, purpose__in=_TOGETHER.get(purpose, [purpose]))
         .extra(where=["lease_until > clock_timestamp()"])
         .select_related("record")
         .order_by("-lease_until", "-pk")

@@ -122,10 +122,10 @@ def decide(*, by: "User", record: int, judgement: Judgement) -> Decision:
             return _same(earlier, by, record)
     kind = _check_may_decide(held, made, by, judgement)
     wording = judgement.wording or Wording.of(held.revision)
-    _check_content(held, made, by, judgement, wording)
+    check_content(held, made, by, judgement, wording)
     decision = Decision.objects.create(
         record=held,
-        revision=_revision(held, wording, by),
+        revision=write_wording(held, wording, by),
         seen_revision=held.revision,
         reviewer=by,
         role=access.acting_role(by),
@@ -202,9 +202,10 @@ def _check_not_own(record: Record, made: "Sequence[Decision]", by: "User") -> No
         raise Refused(_("Somebody else takes a second look at this record."), ground=Ground.FORBIDDEN)
 
 
-def _check_content(
+def check_content(
     record: Record, made: "Sequence[Decision]", by: "User", judgement: Judgement, wording: Wording
 ) -> None:
+    """Refuse what a verdict lacks, with the messages by field; `made` is what was decided on the record before."""
     match judgement.verdict:
         case Verdict.APPROVE:
             problems = missing_for_approval(wording, judgement.rights)
@@ -236,7 +237,7 @@ def _withdrawn_as(decision: Decision) -> str:
     return decision.withdrawal.kind if hasattr(decision, "withdrawal") else ""
 
 
-def _revision(record: Record, wording: Wording, by: "User") -> Revision:
+def write_wording(record: Record, wording: Wording, by: "User") -> Revision:
     """Return the revision with this wording: the current one, or a new one by the person."""
     sha256 = wording.sha256()
     if bytes(record.revision.sha256) == sha256:
@@ -307,7 +308,7 @@ def _apply(record: Record, counted: "Sequence[Decision]", cause: Cause, by: "Use
 def last_decision(by: "User") -> Decision | None:
     """Return the person's latest decision that they have not taken back."""
     return (
-        Decision.objects.filter(reviewer=by, withdrawal=None, kind__in=["review", "settle"])
+        Decision.objects.filter(reviewer=by, withdrawal=None, kind__in=["review", "settle", "gold"])
         .select_related("record")
         .order_by("-at", "-pk")
         .first()
@@ -323,7 +324,7 @@ def undo(*, by: "User", decision: Decision) -> Claim:
     values: dict[str, Any] = {"revision": decision.seen_revision_id, "rights": _rights_before(record, decision)}
     record.revision = decision.seen_revision
     _apply(record, [other for other in _counted(record, made) if other.pk != decision.pk], Cause.UNDO, by, **values)
-    _keep_typed(decision, by)
+    keep_typed(decision, by)
     return claims.claim_record(by=by, record=Record.objects.select_related("source").get(pk=record.pk))
 
 
@@ -334,7 +335,7 @@ def _check_may_undo(record: Record, made: "Sequence[Decision]", by: "User", deci
     standing = [other.pk for other in made if not hasattr(other, "withdrawal")]
     if decision.pk not in standing:
         raise Refused(_("This decision was taken back already."))
-    has_later = any(other > decision.pk for other in standing)
+    has_later = any(other > decision.pk for other in standing) or claims.held_by_another(record.pk, by)
     if has_later or record.round != decision.round or record.takedown_id or record.retraction_id:
         raise Refused(_("The record has moved on since, so this decision can no longer be taken back."))
 
@@ -350,7 +351,7 @@ def _rights_before(record: Record, decision: Decision) -> int | None:
     return before.rights_id if before else None
 
 
-def _keep_typed(decision: Decision, by: "User") -> None:
+def keep_typed(decision: Decision, by: "User") -> None:
     """Make a draft of what was typed with the decision: the wording, and the rights where they were set."""
     typed: dict[str, str] = {}
     if decision.revision_id != decision.seen_revision_id:
@@ -378,7 +379,7 @@ def _rights_typed(decision: Decision) -> dict[str, str]:
 @transaction.atomic
 def send_back(
     *,
-    by: "User",
+    by: "User | None",
     records: "QuerySet[Record] | Iterable[int]",
     reason: str,
     to: "User | Literal['reviewer'] | None" = None,
@@ -416,12 +417,12 @@ def send_back(
     )
 
 
-def _locked_for_sending(by: "User", records: "QuerySet[Record] | Iterable[int]") -> "QuerySet[Record]":
+def _locked_for_sending(by: "User | None", records: "QuerySet[Record] | Iterable[int]") -> "QuerySet[Record]":
     """Lock the records, in the order of their ids as everybody does, and return those that can be sent back."""
     chosen = records.values_list("pk", flat=True) if isinstance(records, QuerySet) else list(records)
     ids = list(Record.objects.filter(pk__in=chosen).select_for_update().order_by("pk").values_list("pk", flat=True))
     known = Record.objects.filter(pk__in=ids)
-    if known.exclude(pk__in=Record.objects.for_user(by).filter(pk__in=ids).values("pk")).exists():
+    if by and known.exclude(pk__in=Record.objects.for_user(by).filter(pk__in=ids).values("pk")).exists():
         raise Refused(_("Your role does not allow this. Ask a manager."), ground=Ground.FORBIDDEN)
     return known.live().exclude(state=State.UNANSWERED)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
     from review.models import Batch, Source
+    from review.text.draw import Looks
 
 
 class Candidate(Protocol):
@@ -85,9 +86,11 @@ class Prepared:
     def state(self) -> State:
         return State.WAITING if self.candidate.output.strip() else State.UNANSWERED
 
-    def wanted(self, share: float) -> int:
-        """Return how many decisions are wanted: two for `share` of the records, drawn by the key, so repeatable."""
-        return 2 if int.from_bytes(self.key[:8]) < share * 2**64 else 1
+    def wanted(self, rule: "Looks") -> int:
+        """Return how many decisions are wanted, by the source's rule for second looks."""
+        candidate = self.candidate
+        length = len(candidate.instruction) + len(candidate.input) + len(candidate.output)
+        return rule.wanted(self.key, length=length, answer_from=self.answer_from)
 
 
 def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
@@ -427,7 +430,7 @@ def _jsonb(value: object) -> Jsonb:
 
 
 def _record_rows(ledger: Ledger) -> _Rows:
-    share = float(ledger.batch.source.second_looks) / 100
+    rule = ledger.batch.source.second_look_rule
     for known in ledger.new:
         first, current = known.first, known.current
         if first and current:
@@ -437,7 +440,7 @@ def _record_rows(ledger: Ledger) -> _Rows:
                 first.candidate.external_id,
                 known.key,
                 ledger.batch.pk,
-                first.wanted(share),
+                first.wanted(rule),
                 current.state.value,
                 current.revision,
             )

@@ -64,9 +64,11 @@ def waiting_by_source(by: "User") -> list[tuple[Source, int]]:
     return [(source, numbers[source.pk]) for source in sources.order_by("category__position", "position")]
 
 
-def running_claim(record: int) -> Claim | None:
-    """Return the claim by which somebody holds the record at this moment."""
-    return _running().select_related("reviewer").filter(record=record).first()
+def running_claim(record: int, by: "User") -> Claim | None:
+    """Return the claim by which somebody holds the record at this moment, the person's own first."""
+    lasting = Claim.objects.filter(record=record, lease_until__gt=_NOW).select_related("reviewer")
+    holding = lasting.filter(Q(purpose__in=list(_STATES)) | Q(purpose=Claim.Purpose.GOLD, reviewer=by))
+    return min(holding, key=lambda claim: claim.reviewer_id != by.pk, default=None)
 
 
 def _running() -> "QuerySet[Claim]":

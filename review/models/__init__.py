@@ -3,6 +3,8 @@
 from review.models.batch import Batch
 from review.models.claim import Claim, Draft, Skip
 from review.models.decision import Decision, Role, Verdict, Withdrawal
+from review.models.gold import Gold, GoldAnswer, Pause
+from review.models.inspection import Draw, Inspected, Inspection
 from review.models.label import Guideline, Label
 from review.models.likeness import NearDuplicate, SignatureBand, SignatureRun
 from review.models.move import ALLOWED, Cause, Move
@@ -28,9 +30,14 @@ __all__ = [
     "Claim",
     "Decision",
     "Draft",
+    "Draw",
     "Duplicate",
     "Erased",
+    "Gold",
+    "GoldAnswer",
     "Guideline",
+    "Inspected",
+    "Inspection",
     "Intake",
     "Label",
     "Licence",
@@ -38,6 +45,7 @@ __all__ = [
     "Move",
     "NearDuplicate",
     "Original",
+    "Pause",
     "Record",
     "Retraction",
     "Revision",

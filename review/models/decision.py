@@ -174,7 +174,14 @@ class Withdrawal(models.Model):
 
     decision = models.OneToOneField(Decision, models.PROTECT, related_name="withdrawal", verbose_name=_("decision"))
     kind = models.CharField(_("kind"), max_length=9, choices=Kind)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
     reason = models.TextField(_("reason"), blank=True, default="")
     at = models.DateTimeField(_("at"), db_default=Now())
 

@@ -32,6 +32,8 @@ class State(models.TextChoices):
 LIVE = Q(takedown=None, retraction=None)
 UNDECIDED = Q(state__in=[State.WAITING, State.SECOND, State.UNANSWERED])
 
+SENT_BACK = Q(round__gt=1) & ~Q(state__in=[State.APPROVED, State.REJECTED])
+
 
 def _queue_indexes(state: State) -> list[models.Index]:
     """Return the order of the queue for one state: of all sources, and of each.
@@ -50,6 +52,10 @@ class RecordQuerySet(models.QuerySet["Record"]):
     def live(self) -> Self:
         """Neither taken down nor retracted."""
         return self.filter(LIVE)
+
+    def sent_back(self) -> Self:
+        """Decided once, sent back, and not decided again."""
+        return self.filter(SENT_BACK & LIVE)
 
     def for_user(self, user: "User") -> Self:
         """Those of the sources that the person may see."""
@@ -175,6 +181,11 @@ class Record(models.Model):
                 fields=["source", "id"],
                 name="review_record_approved",
                 condition=Q(state=State.APPROVED) & LIVE,
+            ),
+            models.Index(
+                fields=["source", "id"],
+                name="review_record_sent_back",
+                condition=SENT_BACK & LIVE,
             ),
             models.Index(
                 fields=["takedown"],

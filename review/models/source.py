@@ -5,6 +5,8 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from review.text.draw import Looks
+
 
 def _names(model: "Category | Source") -> str:
     return model.name_en if (get_language() or "").startswith("en") else model.name_zh
@@ -91,6 +93,15 @@ class Source(models.Model):
     rules = models.JSONField(_("rules switched on"), default=dict, blank=True)
     thresholds = models.JSONField(_("thresholds"), default=dict, blank=True)
     second_looks = models.DecimalField(_("share of second looks, per cent"), max_digits=5, decimal_places=2, default=0)
+    second_looks_seed = models.CharField(_("seed of the draw"), max_length=64, blank=True, default="")
+    looks = models.PositiveSmallIntegerField(_("decisions wanted of a record that is drawn"), default=2)
+    looks_at_flagged = models.BooleanField(_("flagged records want as many"), default=False)
+    looks_at_longer_than = models.PositiveIntegerField(
+        _("longer records want as many, in characters"),
+        default=0,
+        help_text=_("0 for no limit."),
+    )
+    looks_at_model_written = models.BooleanField(_("answers by a model want as many"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -102,7 +113,24 @@ class Source(models.Model):
                 condition=models.Q(second_looks__range=(0, 100)),
                 violation_error_message=_("The share of second looks lies between 0 and 100 per cent."),
             ),
+            models.CheckConstraint(
+                name="review_source_looks_two_or_three",
+                condition=models.Q(looks__range=(2, 3)),
+                violation_error_message=_("A record that is drawn wants two or three decisions."),
+            ),
         ]
 
     def __str__(self) -> str:
         return _names(self)
+
+    @property
+    def second_look_rule(self) -> Looks:
+        """Return which of its records want more than one decision."""
+        return Looks(
+            share=float(self.second_looks) / 100,
+            seed=self.second_looks_seed,
+            looks=self.looks,
+            flagged=self.looks_at_flagged,
+            longer_than=self.looks_at_longer_than,
+            model_written=self.looks_at_model_written,
+        )

@@ -9,7 +9,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
-from review import access
+from review import access, blind
 from review.decisions import OPEN
 from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
 from review.models import (
@@ -183,12 +183,12 @@ def find_record(pk: int, *, by: "User", related: Sequence[str] = SHOWN) -> Recor
     record = get_object_or_404(Record.objects.select_related(*related), pk=pk)
     if not access.can_see(by, record.source_id):
         raise Http404
-    return record
+    return blind.as_seen_by(by, record)
 
 
 def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk:
     """Put a record before the person, with the draft that they left where they hold it."""
-    claim = claim or running_claim(record.pk)
+    claim = claim or (running_claim(record.pk, by) if is_open(record) else None)
     mine = claim is not None and claim.reviewer_id == by.pk
     editable = mine and is_open(record)
     draft = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by).first()
@@ -196,17 +196,17 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     merged = Merged(current, {}, frozenset())
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    return Desk(record, claim, _original(record), mine, editable, merged, draft, _opinions(record))
+    return Desk(record, claim, _original(record), mine, editable, merged, draft, _opinions(record, by))
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
     """Put the record before the person as it is by now, with all that they typed and the reason for the refusal."""
-    claim = running_claim(record.pk)
+    claim = running_claim(record.pk, by) if is_open(record) else None
     mine = claim is not None and claim.reviewer_id == by.pk
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
-    return Desk(record, claim, _original(record), mine, editable, merged, None, _opinions(record), refused)
+    return Desk(record, claim, _original(record), mine, editable, merged, None, _opinions(record, by), refused)
 
 
 def _seen(form: RecordForm, record: Record) -> "Revision":
@@ -225,9 +225,9 @@ def _original(record: Record) -> Original | None:
     return Original.objects.filter(record=record).order_by("-pk").first()
 
 
-def _opinions(record: Record) -> list[Decision]:
+def _opinions(record: Record, by: "User") -> list[Decision]:
     """Return what was decided in this round, for the settler: nobody else sees it before the outcome."""
-    if record.state != State.DISPUTED:
+    if record.state != State.DISPUTED or not access.can_settle(by):
         return []
     decisions = Decision.objects.filter(record=record, round=record.round, withdrawal=None)
     return list(decisions.select_related("reviewer", "revision").order_by("pk"))

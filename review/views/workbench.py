@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import claims, decisions
+from review import claims, decisions, golds
 from review.forms import DecisionForm, RecordForm
 from review.models import Decision
 from review.refused import Refused
@@ -51,7 +51,7 @@ def decide(request: Request, pk: int) -> HttpResponse:
     queue, record = Queue.of(request.POST), find_record(pk, by=request.user, related=JUDGED)
     form = DecisionForm(request.POST)
     try:
-        decision = decisions.decide(by=request.user, record=pk, judgement=form.judgement(record))
+        decision = golds.decide(by=request.user, record=pk, judgement=form.judgement(record))
     except Refused as refused:
         _keep(request, record, form)
         desk = lay_out_again(find_record(pk, by=request.user), form, refused, by=request.user)
@@ -103,7 +103,7 @@ def undo(request: Request, pk: int) -> HttpResponse:
     decision = get_object_or_404(Decision, pk=pk, reviewer=request.user)
     find_record(decision.record_id, by=request.user)
     try:
-        held = decisions.undo(by=request.user, decision=decision)
+        held = golds.undo(by=request.user, decision=decision)
     except Refused as refused:
         return _not_undone(request, queue, refused)
     status = _done(request, _("Took back the decision on #%(record)s"), decision.record_id)

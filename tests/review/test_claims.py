@@ -176,7 +176,7 @@ def test_a_lease_is_lengthened_also_late_but_not_for_another(lin: User, mei: Use
     end_lease()
     next_for(mei)
     assert not claims.extend_claim(by=lin, token=claim.token)
-    assert waiting.running_claim(given.pk) == Claim.objects.get(reviewer=mei)
+    assert waiting.running_claim(given.pk, lin) == Claim.objects.get(reviewer=mei)
 
 
 def test_a_lease_is_as_long_as_the_setting_says(lin: User) -> None:

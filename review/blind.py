@@ -1,0 +1,85 @@
+"""What a person may know of a record before its outcome.
+
+Whoever gives one of several looks must not be able to tell that there are others, and whoever is given a gold record
+must not be able to tell that it was decided. Every page that shows a record to reviewers asks here.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from review import access
+from review.models import Claim, Decision, Gold, Move, State, Verdict
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from review.models import Record, User
+
+_AS_DECIDED = {
+    Verdict.APPROVE: State.APPROVED,
+    Verdict.REJECT: State.REJECTED,
+    Verdict.ESCALATE: State.DISPUTED,
+    Verdict.REWRITE: State.WAITING,
+}
+
+
+def as_seen_by(user: "User", record: "Record") -> "Record":
+    """Return the record as the person may see it: the object is changed, never the row, and must not be saved.
+
+    Whoever has given their look finds it decided as they said, in their own wording; whoever holds it as gold finds it
+    waiting, in the wording that was decided on.
+    """
+    if record.state in {State.APPROVED, State.REJECTED}:
+        gold = gold_held(user, record.pk)
+        if gold is not None:
+            record.state, record.revision = State.WAITING, gold.shown
+    elif is_before_outcome(user, record):
+        own = own_look(user, record)
+        if own is not None:
+            record.state, record.revision = _AS_DECIDED[Verdict(own.verdict)], own.revision
+    return record
+
+
+def is_before_outcome(user: "User", record: "Record") -> bool:
+    """Tell whether others may have decided on the record, of which the person must not know yet."""
+    return record.state == State.SECOND or (record.state == State.DISPUTED and not access.can_settle(user))
+
+
+def own_look(user: "User", record: "Record") -> Decision | None:
+    """Return what the person decided on the record in its present round."""
+    mine = Decision.objects.filter(
+        record=record, round=record.round, reviewer=user, kind=Decision.Kind.REVIEW, withdrawal=None
+    )
+    return mine.select_related("revision").order_by("-pk").first()
+
+
+def gold_held(user: "User", record: int) -> Gold | None:
+    """Return the gold record that the person has before them, not knowing it; also after the lease has ended."""
+    held = Claim.objects.filter(record=record, reviewer=user, purpose=Claim.Purpose.GOLD)
+    if not held.exists():
+        return None
+    return Gold.objects.select_related("shown", "decision__revision").filter(record=record, retired_at=None).first()
+
+
+def decisions_shown(user: "User", record: "Record") -> "QuerySet[Decision]":
+    """Return the decisions on a record that the person may see. Answers to gold and findings are nobody's to see here.
+
+    Before the outcome of a round a person sees of it what they said themselves.
+    """
+    decisions = Decision.objects.filter(record=record, kind__in=[Decision.Kind.REVIEW, Decision.Kind.SETTLE])
+    if gold_held(user, record.pk) is not None:
+        return decisions.none()
+    if is_before_outcome(user, record):
+        return decisions.filter(~Q(round=record.round) | Q(reviewer=user))
+    return decisions
+
+
+def moves_shown(user: "User", record: "Record") -> "QuerySet[Move]":
+    """Return the moves of a record that the person may see: before the outcome none of its present round."""
+    moves = Move.objects.filter(record=record)
+    if gold_held(user, record.pk) is not None:
+        return moves.none()
+    if is_before_outcome(user, record):
+        return moves.filter(Q(round__lt=record.round) | Q(cause="send_back"))
+    return moves
