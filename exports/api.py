@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exports import ranges, storage
+from exports import feed, ranges, storage
 from exports.facts import MANIFEST, moment
 from exports.filters import RecordFilters
 from exports.models import PATH, VERSION, Artifact, Policy, Release, ReleaseQuerySet
@@ -28,6 +28,7 @@ from exports.rows import live_lines
 from exports.tokens import BearerAuthentication, HasScope, has_scope
 from exports.writers import WRITERS
 from review.models import Record, Scope
+from review.refused import Refused
 
 BLOCK_BYTES = 256 * 1024
 TYPES = {
@@ -90,6 +91,31 @@ class RecordStream(ExportView):
         lines = live_lines(filters.qs, convert)
         answer = StreamingHttpResponse(_begun(lines), content_type=TYPES[".jsonl"])
         answer["X-Record-Count"] = str(count)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class ChangeStream(ExportView):
+    """What changed since a cursor, in the order in which it was sealed: every change once, removals included."""
+
+    def get(self, request: Request) -> HttpResponseBase:
+        """Stream what changed behind the cursor up to the last seal of this moment, whose number is announced."""
+        said = request.query_params.copy()
+        policy = _policy(request, said.pop("policy", [DEFAULT])[-1])
+        cursor = said.pop("cursor", ["0"])[-1]
+        if said:
+            problem = {"detail": _("There is no such filter."), "allowed": ["cursor", "policy"]}
+            problems = dict.fromkeys(said, problem)
+            raise ValidationError({"detail": _("The filters cannot be used as they are."), "problems": problems})
+        try:
+            begin = feed.Cursor.read(cursor)
+        except Refused as refused:
+            raise ValidationError(
+                {"detail": refused.message, "problems": {"cursor": {"detail": refused.message}}}
+            ) from refused
+        upto = feed.last()
+        answer = StreamingHttpResponse(_begun(feed.lines(begin, upto, policy.licences)), content_type=TYPES[".jsonl"])
+        answer["X-Cursor"] = str(upto)
         answer["Cache-Control"] = "no-store"
         return answer
 

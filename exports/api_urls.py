@@ -6,6 +6,7 @@ from exports import api
 
 urlpatterns = [
     path("export/records.jsonl", api.RecordStream.as_view(), name="export-records"),
+    path("export/changes.jsonl", api.ChangeStream.as_view(), name="export-changes"),
     path("releases/", api.ReleaseList.as_view(), name="export-releases"),
     path("releases/<str:version>/", api.ReleaseManifest.as_view(), name="export-release"),
     path("releases/<str:version>/files/<path:path>", api.ReleaseFile.as_view(), name="export-file"),

@@ -153,6 +153,30 @@ def frozen_rows(
     return _copied(_FROZEN.replace("LINE", ALIASED_LINE), said, columns=4)
 
 
+_GIVEN = f"""
+    SELECT {LINE}, said.place FROM (
+        SELECT asked.place, asked.revision_id, COALESCE(rights.published_text, %(no_copyright)s) AS copyright
+        FROM unnest(%(revisions)s::bigint[], %(rights)s::bigint[]) WITH ORDINALITY
+            AS asked (revision_id, rights_id, place)
+        LEFT JOIN LATERAL (
+            SELECT * FROM review_rights WHERE review_rights.id = asked.rights_id OFFSET 0
+        ) rights ON true
+    ) said {_WORDING}
+"""  # noqa: S608  the constants of this module
+
+
+def lines_of(wanted: Sequence[tuple[int, int | None]]) -> dict[tuple[int, int | None], bytes]:
+    """Return the published line of each of these wordings under these rights: (revision, rights)."""
+    if not wanted:
+        return {}
+    said = {
+        "revisions": [revision for revision, _rights in wanted],
+        "rights": [rights for _revision, rights in wanted],
+        "no_copyright": NO_COPYRIGHT_STATED,
+    }
+    return {wanted[int.from_bytes(place) - 1]: line for line, place in _copied(_GIVEN, said, columns=2)}
+
+
 @dataclass(slots=True)
 class _Page:
     data: bytes = b""
