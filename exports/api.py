@@ -110,9 +110,8 @@ class ChangeStream(ExportView):
         try:
             begin = feed.Cursor.read(cursor)
         except Refused as refused:
-            raise ValidationError(
-                {"detail": refused.message, "problems": {"cursor": {"detail": refused.message}}}
-            ) from refused
+            problem = {"detail": str(refused)}
+            raise ValidationError(problem | {"problems": {"cursor": problem}}) from refused
         upto = feed.last()
         answer = StreamingHttpResponse(_begun(feed.lines(begin, upto, policy.licences)), content_type=TYPES[".jsonl"])
         answer["X-Cursor"] = str(upto)

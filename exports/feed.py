@@ -11,7 +11,7 @@ Every page is read in short statements of its own; no transaction waits for the 
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -139,7 +139,7 @@ def _moved(after: int, upto: int, in_force: "_InForce") -> list[Event]:
     return [event for row in moves if (event := _event(row, in_force))]
 
 
-def _event(row: tuple[int, ...], in_force: "_InForce") -> Event | None:
+def _event(row: tuple[Any, ...], in_force: "_InForce") -> Event | None:
     no, record, batch, source, is_live, revision, rights, was_live, before_revision, before_rights = row
     now = in_force.at(no, batch, source) if rights is None else rights
     before = in_force.at(no, batch, source) if before_rights is None else before_rights
@@ -180,7 +180,7 @@ class _InForce:
         self._of_source: dict[int, tuple[list[int], list[int]]] = {}
         self._decided: dict[int, tuple[int | None, int | None]] = {}
         self._known: dict[int | None, tuple[str, str, str]] = {None: (Licence.UNKNOWN.value, "", NO_COPYRIGHT_STATED)}
-        self._sources = dict(_rows(_BATCHES, []))
+        self._sources: dict[int, int] = dict(_rows(_BATCHES, []))
         decided = _rows(_IN_FORCE, [upto])
         for no, batch, source, rights in decided:
             self._decided[no] = (batch, source)
@@ -250,7 +250,8 @@ def _line(event: Event, text: bytes | None) -> bytes:
     return head.encode() + (text or b"null") + b"}\n"
 
 
-def _rows(sql: str, said: list[object] | dict[str, object]) -> list[tuple[int, ...]]:
+def _rows(sql: str, said: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, said)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
