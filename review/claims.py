@@ -12,6 +12,7 @@ from psycopg import Cursor
 from review import access, waiting
 from review.models import Claim, Draft, Record, Skip, State
 from review.refused import Refused
+from review.waiting import Part, Skipped
 
 if TYPE_CHECKING:
     from review.models import User
@@ -35,8 +36,16 @@ _FREE = f"""
          AND (d.round = r.round AND w.id IS NULL OR w.kind = 'gold'
               OR d.revision_id = r.revision_id AND d.seen_revision_id <> d.revision_id
               AND r.assignee_id IS DISTINCT FROM %(me)s) LIMIT 1) IS NULL
-    AND (%(skipped)s OR NOT EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s))
 """
+_SKIPPED = "EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s)"
+_OF_WORDING = "EXISTS (SELECT 1 FROM review_revision v WHERE v.id = r.revision_id AND {})"
+_NARROWED = {
+    "major": _OF_WORDING.format("v.task_type @> jsonb_build_object('major', jsonb_build_array(%(major)s::text))"),
+    "minor": _OF_WORDING.format("v.task_type @> jsonb_build_object('minor', jsonb_build_array(%(minor)s::text))"),
+    "domain": _OF_WORDING.format("v.domain @> jsonb_build_array(%(domain)s::text)"),
+    "shortest": _OF_WORDING.format("char_length(v.output) >= %(shortest)s"),
+    "longest": _OF_WORDING.format("char_length(v.output) <= %(longest)s"),
+}
 
 # Each place where a record may wait has a partial index in the order of the queue; a place is looked into only when
 # the places before it gave nothing.
@@ -65,26 +74,50 @@ _GOLD = """
     ORDER BY hashint8extended(g.id, %(me)s) LIMIT 1
 """
 
+_HELD = """
+    SELECT c.id, c.record_id, c.purpose, c.token, c.lease_until FROM review_claim c
+    JOIN review_record r ON r.id = c.record_id JOIN review_source o ON o.id = r.source_id
+    WHERE c.reviewer_id = %(me)s AND c.purpose = ANY(%(purposes)s) AND c.lease_until > clock_timestamp()
+        AND (%(source)s::bigint IS NULL OR r.source_id = %(source)s)
+        AND (%(category)s::bigint IS NULL OR o.category_id = %(category)s)
+    ORDER BY c.lease_until DESC, c.id DESC LIMIT 1
+"""
+
 
 def _look(condition: str, *, by_source: bool) -> str:
-    free, locked = f"{condition} AND {_FREE}", "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
+    locked = "LIMIT 1 FOR UPDATE OF r SKIP LOCKED"
     if not by_source:
-        return f"SELECT r.id FROM review_record r WHERE {free} ORDER BY r.priority DESC, r.id {locked}"
+        return f"SELECT r.id FROM review_record r WHERE {condition} ORDER BY r.priority DESC, r.id {locked}"
     # One look into each source's own index: a filter over the common one would walk past all other sources' records.
     return f"""
         SELECT q.id FROM unnest(%(sources)s::bigint[]) AS wanted(source) CROSS JOIN LATERAL (
             SELECT r.id, r.priority FROM review_record r
-            WHERE r.source_id = wanted.source AND {free} ORDER BY r.priority * -1, r.id {locked}
+            WHERE r.source_id = wanted.source AND {condition} ORDER BY r.priority * -1, r.id {locked}
         ) q ORDER BY q.priority DESC, q.id LIMIT 1
     """
 
 
-def _statement(purpose: Claim.Purpose, *, by_source: bool) -> str:
+def _conditions(part: Part) -> str:
+    """Return what a record of this part must be, beside waiting."""
+    skipped = {Skipped.LEFT_OUT: [f"NOT {_SKIPPED}"], Skipped.ALSO: [], Skipped.ONLY: [_SKIPPED]}[part.skipped]
+    narrowed = [condition for name, condition in _NARROWED.items() if getattr(part, name) not in {"", None}]
+    return " AND ".join([_FREE, *skipped, *narrowed])
+
+
+def is_narrowed(part: Part) -> bool:
+    """Tell whether more is asked of a record than to wait in certain sources."""
+    return any(getattr(part, name) not in {"", None} for name in _NARROWED)
+
+
+def _statement(part: Part, *, by_source: bool) -> str:
     """Return the one statement that finds the next free record and claims it.
 
     It gives no row when nothing waits, and a row without a token when somebody claimed the record in between.
     """
-    places = {name: _look(condition, by_source=by_source) for name, condition in _PLACES[purpose].items()}
+    conditions = _conditions(part)
+    places = {
+        name: _look(f"{place} AND {conditions}", by_source=by_source) for name, place in _PLACES[part.purpose].items()
+    }
     looks = ", ".join(f"{name} AS ({query})" for name, query in places.items())
     union = " UNION ALL ".join(f"SELECT id FROM {name}" for name in places)
     return f"""
@@ -98,35 +131,34 @@ def _statement(purpose: Claim.Purpose, *, by_source: bool) -> str:
     """
 
 
-def claim_next(
-    *, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW, source: int | None = None, skipped: bool = False
-) -> Claim | None:
-    """Claim the next record for the person, or go on with the one they hold; None when nothing waits for them.
-
-    `source` narrows to one source; `skipped` also takes what the person has put aside.
-    """
-    (access.check_settle if purpose == Claim.Purpose.SETTLE else access.check_review)(by)
-    if held := _held(by, purpose, source):
+def claim_next(*, by: "User", part: Part = Part()) -> Claim | None:  # noqa: B008  frozen
+    """Claim the next record of the part for the person, or go on with the one they hold; None when nothing waits."""
+    (access.check_settle if part.purpose == Claim.Purpose.SETTLE else access.check_review)(by)
+    if held := held_claim(by=by, part=part):
         return held
-    sources = _sources(by, source)
-    gold = _gold_due(by, sources) if purpose == Claim.Purpose.REVIEW else None
-    if gold is not None and waiting.outlook(by=by, purpose=purpose, source=source).is_free:
+    sources = part.sources(by)
+    gold = _gold_due(by, sources) if part.purpose == Claim.Purpose.REVIEW and not is_narrowed(part) else None
+    if gold is not None and waiting.outlook(by=by, part=part).is_free:
         return claim_gold(by=by, record=gold)
-    statement = _statement(purpose, by_source=sources is not None)
-    given: dict[str, Any] = {"me": by.pk, "purpose": purpose, "lease": _lease(), "skipped": skipped, "sources": sources}
+    statement = _statement(part, by_source=sources is not None)
+    narrowed = {name: getattr(part, name) for name in _NARROWED}
+    given: dict[str, Any] = narrowed | {"me": by.pk, "purpose": part.purpose, "lease": _lease(), "sources": sources}
+    is_common = not is_narrowed(part)  # else the best plan depends on the values
     for _attempt in range(_ATTEMPTS):
         token = uuid4()
-        row = _prepared(statement, given | {"token": token})
+        row = _answer(statement, given | {"token": token}, prepare=is_common)
         if row is None:
-            if held := _held(by, purpose, source):  # by another request of the same person, in this moment
+            if held := held_claim(by=by, part=part):  # by another request of the same person, in this moment
                 return held
-            if not waiting.outlook(by=by, purpose=purpose, source=source).is_free:
+            if not waiting.outlook(by=by, part=part).is_free:
                 return None
             time.sleep(_PAUSE)  # what is free is locked by somebody who may yet leave it
             continue
         record, pk, lease_until = row
         if pk is not None:
-            return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
+            return Claim(
+                pk=pk, record_id=record, reviewer=by, purpose=part.purpose, token=token, lease_until=lease_until
+            )
     return None
 
 
@@ -134,7 +166,7 @@ def _gold_due(by: "User", sources: list[int] | None) -> int | None:
     """Return the gold record that the person is to be given now, which looks to them like any other."""
     if not settings.GOLD_EVERY:
         return None
-    row = _prepared(_GOLD, {"me": by.pk, "sources": sources, "every": settings.GOLD_EVERY})
+    row = _answer(_GOLD, {"me": by.pk, "sources": sources, "every": settings.GOLD_EVERY})
     return int(row[0]) if row else None
 
 
@@ -151,27 +183,26 @@ def claim_gold(*, by: "User", record: int) -> Claim:
     return Claim.objects.select_related("record").get(pk=pk)
 
 
-def _held(by: "User", purpose: Claim.Purpose, source: int | None) -> Claim | None:
-    held = current_claim(by=by, purpose=purpose)
-    return held if held is not None and source in {None, held.record.source_id} else None
+def held_claim(*, by: "User", part: Part = Part()) -> Claim | None:  # noqa: B008  frozen
+    """Return the claim that the person holds in the sources of the part, without its record."""
+    purposes = [str(purpose) for purpose in _TOGETHER.get(part.purpose, [part.purpose])]
+    given = {"me": by.pk, "purposes": purposes, "source": part.source, "category": part.category}
+    row = _answer(_HELD, given)
+    if row is None:
+        return None
+    pk, record, purpose, token, lease_until = row
+    return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
 
 
-def _prepared(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    """Run a statement that the server keeps prepared: planning this one takes longer than running it."""
+def _answer(statement: str, parameters: dict[str, Any], *, prepare: bool = True) -> tuple[Any, ...] | None:
+    """Run a statement that the server keeps prepared: planning these takes longer than running them."""
     connection.ensure_connection()
     with Cursor(connection.connection) as cursor:
-        return cursor.execute(statement.encode(), parameters, prepare=True).fetchone()
+        return cursor.execute(statement.encode(), parameters, prepare=prepare).fetchone()
 
 
 def _lease() -> float:
     return settings.CLAIM_LEASE.total_seconds()
-
-
-def _sources(by: "User", source: int | None) -> list[int] | None:
-    """Return the sources to look into, None for every one."""
-    if source is None:
-        return sorted(access.limited_to(by)) or None
-    return [source] if access.can_see(by, source) else []
 
 
 def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Claim | None:
@@ -237,13 +268,22 @@ def skip_record(*, by: "User", record: int, reason: str = "") -> None:
 
 def held_by_another(record: int, by: "User") -> bool:
     """Tell whether somebody else's claim on the record is running."""
+    row = _answer(
+        f"SELECT 1 FROM review_claim WHERE record_id = %(record)s AND {_EXCLUSIVE}"
+        " AND reviewer_id <> %(me)s AND lease_until > clock_timestamp()",
+        {"record": record, "me": by.pk},
+    )
+    return row is not None
+
+
+def let_go(*, by: "User", record: int) -> None:
+    """End the person's claim on a record and forget their draft: it is decided."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT EXISTS (SELECT 1 FROM review_claim WHERE record_id = %s AND {_EXCLUSIVE}"
-            " AND reviewer_id <> %s AND lease_until > clock_timestamp())",
-            [record, by.pk],
+            "WITH claims AS (DELETE FROM review_claim WHERE record_id = %(record)s AND reviewer_id = %(me)s)"
+            " DELETE FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s",
+            {"record": record, "me": by.pk},
         )
-        return bool(cursor.fetchone()[0])
 
 
 def save_draft(*, by: "User", record: int, seen_revision: int, fields: dict[str, str]) -> None:

@@ -16,9 +16,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from review.decisions import Judgement, SaidOfRights, Wording
-from review.models import AnswerFrom, Claim, Decision, Licence, Source, Verdict
+from review.models import AnswerFrom, Category, Claim, Decision, Licence, Source, Verdict
 from review.refused import Ground, Refused
 from review.text.strict import MAX_FIELD_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+from review.waiting import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -138,11 +139,20 @@ class LabelsField(forms.Field):
 
 
 class QueueForm(forms.Form):
-    """Which part of the queue a person works through; it goes along from record to record."""
+    """Which part of the queue a person works through; it goes along from record to record.
+
+    None of its fields has the name of a field of a record: both are sent together.
+    """
 
     purpose = forms.ChoiceField(required=False, choices=[(Claim.Purpose.REVIEW, ""), (Claim.Purpose.SETTLE, "")])
     source = forms.ModelChoiceField(required=False, queryset=Source.objects.all(), to_field_name="slug")
-    skipped = forms.BooleanField(required=False)
+    category = forms.ModelChoiceField(required=False, queryset=Category.objects.all(), to_field_name="slug")
+    with_major = forms.CharField(required=False, max_length=MAX_LABEL_CHARACTERS)
+    with_minor = forms.CharField(required=False, max_length=MAX_LABEL_CHARACTERS)
+    with_domain = forms.CharField(required=False, max_length=MAX_LABEL_CHARACTERS)
+    shortest = forms.IntegerField(required=False, min_value=0, max_value=MAX_FIELD_CHARACTERS)
+    longest = forms.IntegerField(required=False, min_value=0, max_value=MAX_FIELD_CHARACTERS)
+    skipped = forms.ChoiceField(required=False, choices=Skipped.choices)
 
 
 class RecordForm(forms.Form):

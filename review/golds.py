@@ -72,10 +72,10 @@ def retire(*, by: "User", gold: Gold) -> None:
 
 
 @transaction.atomic
-def decide(*, by: "User", record: int, judgement: "Judgement") -> Decision:
+def decide(*, by: "User", record: int, judgement: "Judgement", fetched: Record | None = None) -> Decision:
     """Decide on a record: on gold without touching it, on any other as `decisions.decide` does."""
     try:
-        return decisions.decide(by=by, record=record, judgement=judgement)
+        return decisions.decide(by=by, record=record, judgement=judgement, fetched=fetched)
     except Refused:  # what was decided before may be gold
         if blind.gold_held(by, record) is None:
             raise

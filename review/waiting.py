@@ -1,17 +1,24 @@
 """What waits for a person, and who holds it: the questions that the pages ask of the queue."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
-from django.db.models import Count, Exists, F, Func, OuterRef, Q
+from django.db.models import Count, Exists, F, Func, Max, OuterRef, Q
+from django.db.models.functions import Length
+from django.utils.translation import gettext_lazy as _
 
+from review import access
 from review.models import Claim, Decision, Record, Skip, Source, State, Withdrawal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
     from review.models import User
 
+MOST_HOLDERS = 20
 _NOW = Func(function="clock_timestamp", output_field=models.DateTimeField())
 _STATES = {
     Claim.Purpose.REVIEW: [State.WAITING, State.SECOND, State.UNANSWERED],
@@ -19,24 +26,94 @@ _STATES = {
 }
 
 
+class Skipped(models.TextChoices):
+    """What to do about records that the person has put aside."""
+
+    LEFT_OUT = "", _("without what I skipped")
+    ALSO = "on", _("with what I skipped")
+    ONLY = "only", _("only what I skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of the queue that a person works through; without anything given, all of it.
+
+    `source` and `category` are ids; `major`, `minor` and `domain` are labels; lengths are of the answer, in characters.
+    """
+
+    purpose: Claim.Purpose = Claim.Purpose.REVIEW
+    source: int | None = None
+    category: int | None = None
+    major: str = ""
+    minor: str = ""
+    domain: str = ""
+    shortest: int | None = None
+    longest: int | None = None
+    skipped: Skipped = Skipped.LEFT_OUT
+
+    def sources(self, by: "User") -> list[int] | None:
+        """Return the sources to look into: those meant that the person may see; None for every one."""
+        if self.source is not None:
+            return [self.source] if access.can_see(by, self.source) else []
+        limits = access.limited_to(by)
+        if self.category is None:
+            return sorted(limits) or None
+        of_category = Source.objects.filter(category=self.category).values_list("pk", flat=True)
+        return sorted(limits & set(of_category) if limits else of_category)
+
+    def of(self, records: "QuerySet[Record]", by: "User") -> "QuerySet[Record]":
+        """Narrow records down to this part, what was skipped included."""
+        sources = self.sources(by)
+        wanted = Q() if sources is None else Q(source__in=sources)
+        for name in ("major", "minor"):
+            if label := getattr(self, name):
+                wanted &= Q(revision__task_type__contains={name: [label]})
+        if self.domain:
+            wanted &= Q(revision__domain__contains=[self.domain])
+        if self.shortest is not None or self.longest is not None:
+            records = records.alias(length=Length("revision__output"))
+            wanted &= Q() if self.shortest is None else Q(length__gte=self.shortest)
+            wanted &= Q() if self.longest is None else Q(length__lte=self.longest)
+        return records.filter(wanted)
+
+
+class Holder(NamedTuple):
+    """Who holds records of a part of the queue, how many, and until when at most."""
+
+    name: str
+    number: int
+    until: "datetime"
+
+
 class Outlook(NamedTuple):
-    """What a person has before them. The two counts are given where nothing is free: they say why."""
+    """What a person has before them. The rest is given where nothing is free: it says why."""
 
     is_free: bool
     held: int = 0
     skipped: int = 0
+    elsewhere: bool = False
+    holders: "tuple[Holder, ...]" = ()
 
 
-def outlook(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW, source: int | None = None) -> Outlook:
-    """Tell whether a record is free for the person, and if not, how many others hold and how many they put aside."""
-    waiting = waiting_for(by, purpose)
-    waiting = waiting.filter(source=source) if source else waiting
+def outlook(*, by: "User", part: Part = Part()) -> Outlook:
+    """Tell whether a record is free for the person, and if not, who holds what is left and how much they put aside."""
+    everything = waiting_for(by, part.purpose)
+    waiting = part.of(everything, by)
     held = Exists(_running().filter(record=OuterRef("pk")).exclude(reviewer=by))
     skipped = Exists(Skip.objects.filter(record=OuterRef("pk"), reviewer=by))
-    if waiting.filter(~held, ~skipped).exists():
+    wanted = {Skipped.LEFT_OUT: ~skipped, Skipped.ALSO: Q(), Skipped.ONLY: Q(skipped)}[part.skipped]
+    if waiting.filter(~held).filter(wanted).exists():
         return Outlook(is_free=True)
     counts = waiting.aggregate(held=Count("pk", filter=Q(held)), skipped=Count("pk", filter=Q(~held) & Q(skipped)))
-    return Outlook(is_free=False, **counts)
+    elsewhere = everything.filter(~held, ~skipped).exists()
+    holders = _holders(waiting, by) if counts["held"] else ()
+    return Outlook(is_free=False, **counts, elsewhere=elsewhere, holders=holders)
+
+
+def _holders(records: "QuerySet[Record]", by: "User") -> tuple[Holder, ...]:
+    running = _running().filter(record__in=records).exclude(reviewer=by).values_list("reviewer__username")
+    counted = running.annotate(number=Count("pk"), until=Max("lease_until")).order_by("-number", "reviewer__username")
+    return tuple(Holder(*row) for row in counted[:MOST_HOLDERS])
 
 
 def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> "QuerySet[Record]":

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from review import access, blind
-from review.decisions import OPEN
+from review.decisions import LOOKED_AT, OPEN
 from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
 from review.models import (
     NO_COPYRIGHT_STATED,
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 CONTENT = (*TEXTS, *LABELS, "answer_from")
 COLUMNS, MOST_ROWS = 40, 60
-SHOWN = ("revision", "rights", "batch__rights", "source__rights")
-JUDGED = ("revision", "source")
 
 
 class InEffect(NamedTuple):
@@ -119,7 +117,7 @@ class Desk:
 
     record: Record
     claim: "Claim | None"
-    original: Original | None
+    claimed: dict[str, Any]
     is_mine: bool
     is_editable: bool
     merged: Merged
@@ -178,7 +176,7 @@ class Desk:
         return [(box.label, typed[box.name]) for box in self.texts if typed.get(box.name, "") != current[box.name]]
 
 
-def find_record(pk: int, *, by: "User", related: Sequence[str] = SHOWN) -> Record:
+def find_record(pk: int, *, by: "User", related: Sequence[str] = LOOKED_AT) -> Record:
     """Fetch a record with what the workbench shows of it; 404 where the person may not see its source."""
     record = get_object_or_404(Record.objects.select_related(*related), pk=pk)
     if not access.can_see(by, record.source_id):
@@ -196,7 +194,7 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     merged = Merged(current, {}, frozenset())
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    return Desk(record, claim, _original(record), mine, editable, merged, draft, _opinions(record, by))
+    return Desk(record, claim, _claimed(record), mine, editable, merged, draft, _opinions(record, by))
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
@@ -206,7 +204,7 @@ def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "Us
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
-    return Desk(record, claim, _original(record), mine, editable, merged, None, _opinions(record, by), refused)
+    return Desk(record, claim, _claimed(record), mine, editable, merged, None, _opinions(record, by), refused)
 
 
 def _seen(form: RecordForm, record: Record) -> "Revision":
@@ -221,8 +219,10 @@ def is_open(record: Record) -> bool:
     return record.state in OPEN and record.takedown_id is None and record.retraction_id is None
 
 
-def _original(record: Record) -> Original | None:
-    return Original.objects.filter(record=record).order_by("-pk").first()
+def _claimed(record: Record) -> dict[str, Any]:
+    """Return what the file claimed of the record."""
+    claimed = Original.objects.filter(record=record).order_by("-pk")
+    return claimed.values("claimed_human_verified", "claimed_copyright").first() or {}
 
 
 def _opinions(record: Record, by: "User") -> list[Decision]:

@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import claims, decisions, waiting
+from review import access, claims, decisions, waiting
 from review.forms import QueueForm
-from review.models import Claim, Decision, Source, Verdict
+from review.models import Category, Claim, Decision, Source, Verdict
 from review.views.answers import Request, SeeOther, Status, for_reviewers, page
 from review.views.desk import Desk, choices, find_record, lay_out, vocabulary
+from review.waiting import Part, Skipped
 
 if TYPE_CHECKING:
     from review.models import User
@@ -22,34 +23,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The part of the queue that a person works through, carried along from page to page."""
+    """The part of the queue that a person works through, carried along from page to page.
 
-    purpose: Claim.Purpose = Claim.Purpose.REVIEW
+    `fields` are the fields of a form that carry it on; `source` and `category` are those that it is narrowed down to.
+    """
+
+    part: Part
+    fields: dict[str, str]
     source: Source | None = None
-    skipped: bool = False
+    category: Category | None = None
 
     @classmethod
     def of(cls, data: QueryDict) -> Self:
         """Read it from a form or an address; what makes no sense there is left out."""
         form = QueueForm(data)
         form.is_valid()
-        given = form.cleaned_data
-        purpose = Claim.Purpose(given.get("purpose") or Claim.Purpose.REVIEW)
-        return cls(purpose, given.get("source"), bool(given.get("skipped")))
+        given = {name: value for name, value in form.cleaned_data.items() if value not in {"", None}}
+        if given.get("purpose") == Claim.Purpose.REVIEW:
+            del given["purpose"]
+        source, category = given.pop("source", None), given.pop("category", None)
+        slugs = {name: owner.slug for name, owner in (("source", source), ("category", category)) if owner}
+        fields = slugs | {name: str(value) for name, value in given.items()}
+        ids = {"source": source.pk if source else None, "category": category.pk if category else None}
+        return cls(Part(**_typed(given) | ids), fields, source, category)
 
     @property
-    def fields(self) -> dict[str, str]:
-        """The fields of a form that carry it on."""
-        purpose = {} if self.purpose == Claim.Purpose.REVIEW else {"purpose": str(self.purpose)}
-        source = {"source": self.source.slug} if self.source else {}
-        return purpose | source | ({"skipped": "on"} if self.skipped else {})
+    def is_narrowed(self) -> bool:
+        return not {"purpose", "skipped"}.issuperset(self.fields)
 
     def address(self, name: str, *args: object) -> str:
         return reverse(name, args=args, query=self.fields or None)
 
-    def claim_next(self, by: "User") -> Claim | None:
-        source = self.source.pk if self.source else None
-        return claims.claim_next(by=by, purpose=self.purpose, source=source, skipped=self.skipped)
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"purpose": Claim.Purpose, "skipped": Skipped}
+    typed = {name: kinds[name](value) if name in kinds else value for name, value in given.items()}
+    return {name.removeprefix("with_"): value for name, value in typed.items()}
 
 
 @require_safe
@@ -57,8 +66,8 @@ class Queue:
 def show(request: Request) -> HttpResponse:
     """Go on with the record that the person holds, or invite them to take one."""
     queue = Queue.of(request.GET)
-    held = claims.current_claim(by=request.user, purpose=queue.purpose)
-    if held is not None and (queue.source is None or queue.source.pk == held.record.source_id):
+    held = claims.held_claim(by=request.user, part=queue.part)
+    if held is not None and "choose" not in request.GET:
         return redirect(queue.address("review:record", held.record_id))
     return show_queue(request, queue, last_status(request))
 
@@ -72,7 +81,7 @@ def take(request: Request) -> HttpResponse:
 
 def take_next(request: Request, queue: Queue, status: Status) -> HttpResponse:
     """Claim the next record and put it before the person, or say why there is none."""
-    claim = queue.claim_next(request.user)
+    claim = claims.claim_next(by=request.user, part=queue.part)
     if not request.htmx:
         if status.text:
             messages.info(request, status.text)
@@ -85,12 +94,21 @@ def take_next(request: Request, queue: Queue, status: Status) -> HttpResponse:
 
 def show_queue(request: Request, queue: Queue, status: Status) -> HttpResponse:
     """Say what waits, or why nothing does."""
-    source = queue.source.pk if queue.source else None
-    outlook = waiting.outlook(by=request.user, purpose=queue.purpose, source=source)
-    response = page(request, "review/queue.html", {"outlook": outlook, "queue": queue, "status": status})
+    outlook = waiting.outlook(by=request.user, part=queue.part)
+    context: dict[str, Any] = {"outlook": outlook, "queue": queue, "status": status}
+    if not request.htmx:
+        context |= {"vocabulary": vocabulary(), "skipping": Skipped.choices} | sources_to_choose(request.user)
+    response = page(request, "review/queue.html", context)
     if request.htmx:
         response["HX-Push-Url"] = queue.address("review:queue")
     return response
+
+
+def sources_to_choose(by: "User") -> dict[str, Any]:
+    """Return the sources that the person may see, in the catalogue's order, and their categories."""
+    sources = Source.objects.select_related("category").order_by("category__position", "position")
+    seen = [source for source in sources if access.can_see(by, source.pk)]
+    return {"sources": seen, "categories": list(dict.fromkeys(source.category for source in seen))}
 
 
 def show_desk(request: Request, desk: Desk, queue: Queue, status: Status, *, code: int = 200) -> HttpResponse:

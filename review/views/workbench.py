@@ -15,7 +15,7 @@ from review.forms import DecisionForm, RecordForm
 from review.models import Decision
 from review.refused import Refused
 from review.views.answers import Request, SeeOther, Status, for_reviewers, go_to, page, refusal
-from review.views.desk import JUDGED, find_record, lay_out, lay_out_again, shown
+from review.views.desk import find_record, lay_out, lay_out_again, shown
 from review.views.queue import Queue, decided, last_status, show_desk, take_next
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def claim(request: Request, pk: int) -> HttpResponse:
 @for_reviewers
 def decide(request: Request, pk: int) -> HttpResponse:
     """Decide, and go on to the next record; when refused, show what was typed with the reason."""
-    queue, record = Queue.of(request.POST), find_record(pk, by=request.user, related=JUDGED)
+    queue, record = Queue.of(request.POST), find_record(pk, by=request.user)
     form = DecisionForm(request.POST)
     try:
-        decision = golds.decide(by=request.user, record=pk, judgement=form.judgement(record))
+        decision = golds.decide(by=request.user, record=pk, judgement=form.judgement(record), fetched=record)
     except Refused as refused:
         _keep(request, record, form)
         desk = lay_out_again(find_record(pk, by=request.user), form, refused, by=request.user)

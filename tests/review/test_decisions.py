@@ -18,6 +18,7 @@ from review.models import (
     Withdrawal,
 )
 from review.refused import Ground, Refused
+from review.waiting import Part
 from tests.factories import add_records, approve, candidate, judgement, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -177,7 +178,7 @@ def test_differing_wordings_go_to_a_settler_who_took_no_part(lin: User, mei: Use
     assert reload(given).state == State.DISPUTED
     with pytest.raises(Refused):
         approve(given, lin)
-    claim = claims.claim_next(by=shen, purpose=Claim.Purpose.SETTLE)
+    claim = claims.claim_next(by=shen, part=Part(Claim.Purpose.SETTLE))
     assert claim is not None
     decision = approve(given, shen, output="仲裁后的写法。")
     assert (decision.kind, reload(given).revision.output) == (Decision.Kind.SETTLE, "仲裁后的写法。")

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from review import claims, decisions
 from review.models import Claim, Decision, Move, Record, Retraction, Source, State, User, Verdict, Withdrawal
 from review.refused import Ground, Refused
+from review.waiting import Part
 from tests.conftest import person
 from tests.factories import add_records, approve, candidate, judgement, record
 from tests.review.reviewing import reload
@@ -182,7 +183,7 @@ def test_failed_gold_is_looked_at_again_by_others_only(lin: User, mei: User, gao
 def test_send_back_ends_claims_and_lets_the_late_form_be_refused(lin: User, shen: User, gao: User) -> None:
     given = record()
     decide(given, lin, Verdict.ESCALATE)
-    claims.claim_next(by=shen, purpose=Claim.Purpose.SETTLE)
+    claims.claim_next(by=shen, part=Part(Claim.Purpose.SETTLE))
     late = judgement(given)
     send_back(given, gao)
     assert not Claim.objects.exists()
