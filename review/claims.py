@@ -17,6 +17,8 @@ from review.waiting import Part, Skipped
 if TYPE_CHECKING:
     from review.models import User
 
+LEAVING = 20.0
+"""Seconds for which a record stays with somebody who left its page: enough to load it again."""
 _ATTEMPTS = 20
 _PAUSE = 0.005
 _EXCLUSIVE = "purpose IN ('review', 'settle')"
@@ -250,6 +252,25 @@ def extend_claim(*, by: "User", token: UUID) -> bool:
             [_lease(), token, by.pk],
         )
         return bool(cursor.rowcount == 1)
+
+
+def leave_claim(*, by: "User", token: UUID) -> bool:
+    """Let the lease of the person's claim end in a moment: they closed the page. Whoever comes back extends it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE review_claim SET lease_until = LEAST(lease_until, clock_timestamp() + make_interval(secs => %s))"
+            " WHERE token = %s AND reviewer_id = %s",
+            [LEAVING, token, by.pk],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def free_record(*, by: "User", record: Record) -> bool:
+    """Take a record from whoever holds it and give it back to the queue; what they typed stays as their draft."""
+    access.check_manage(by)
+    access.check_source(by, record.source)
+    deleted, _rows = Claim.objects.filter(record=record, purpose__in=["review", "settle"]).delete()
+    return bool(deleted)
 
 
 def release_claim(*, by: "User", record: int) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review.views import people, queue, sources, workbench
+from review.views import comments, guidelines, history, people, queue, sources, workbench
 
 app_name = "review"
 
@@ -15,7 +15,17 @@ urlpatterns = [
     path("records/<int:pk>/skip/", workbench.skip, name="record-skip"),
     path("records/<int:pk>/release/", workbench.release, name="record-release"),
     path("records/<int:pk>/draft/", workbench.save_draft, name="record-draft"),
+    path("records/<int:pk>/look/", workbench.look, name="record-look"),
+    path("records/<int:pk>/free/", workbench.free, name="record-free"),
+    path("records/<int:pk>/comments/", comments.show, name="record-comments"),
+    path("records/<int:pk>/history/", history.show, name="record-history"),
+    path("records/<int:pk>/restore/", history.restore, name="record-restore"),
+    path("records/<int:pk>/take-up/", history.take_up, name="record-take-up"),
+    path("guidelines/", guidelines.index, name="guidelines"),
+    path("guidelines/<slug:slug>/", guidelines.show, name="guideline"),
+    path("guidelines/<slug:slug>/edit/", guidelines.edit, name="guideline-edit"),
     path("claims/<uuid:token>/extend/", workbench.extend, name="claim-extend"),
+    path("claims/<uuid:token>/leave/", workbench.leave, name="claim-leave"),
     path("decisions/<int:pk>/undo/", workbench.undo, name="decision-undo"),
     path("records/<int:pk>/rights/", sources.decide_record, name="record-rights"),
     path("sources/", sources.index, name="sources"),

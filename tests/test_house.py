@@ -107,6 +107,8 @@ UNSAFE_TEMPLATE = re.compile(
     r"|(src|href|action)=.https?://"  # nothing comes from elsewhere
 )
 UNSAFE_CODE = re.compile(r"\b(mark_safe|SafeString|__html__)\b")
+CLEANS_MARKUP = "review/templatetags/markdown_tags.py"
+"""Where Markdown becomes HTML, cleaned by an allow-list: tests/review/test_preview.py."""
 
 
 def offenders(unsafe: re.Pattern[str], pattern: str) -> list[str]:
@@ -120,7 +122,7 @@ def test_templates_escape_everything_and_fit_the_content_policy() -> None:
 
 
 def test_code_marks_no_text_as_safe() -> None:
-    assert offenders(UNSAFE_CODE, "*.py") == []
+    assert [found for found in offenders(UNSAFE_CODE, "*.py") if not found.startswith(f"{CLEANS_MARKUP}:")] == []
 
 
 def test_append_only_tables_are_guarded_in_the_database() -> None:

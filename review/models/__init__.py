@@ -2,6 +2,7 @@
 
 from review.models.batch import Batch
 from review.models.claim import Claim, Draft, Skip
+from review.models.comment import Comment
 from review.models.decision import Decision, Role, Verdict, Withdrawal
 from review.models.gold import Gold, GoldAnswer, Pause
 from review.models.inspection import Draw, Inspected, Inspection
@@ -28,6 +29,7 @@ __all__ = [
     "Category",
     "Cause",
     "Claim",
+    "Comment",
     "Decision",
     "Draft",
     "Draw",

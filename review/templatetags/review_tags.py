@@ -4,20 +4,20 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from review import access
 from review.forms import Reason
 from review.models import Role, State
 from review.text import diff as differences
 from review.text import marks
+from review.views.reading import MARK_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.contrib.auth.models import AnonymousUser
 
-    from review.models import Original, User
+    from review.models import Original, Revision, User
 
 register = template.Library()
 
@@ -26,19 +26,6 @@ _MAY = {
     "settle": access.can_settle,
     "manage": access.can_manage,
     "consume": access.can_consume,
-}
-
-_MARKS = {
-    "invisible": gettext_lazy("invisible character"),
-    "bidi": gettext_lazy("changes the direction of writing"),
-    "control": gettext_lazy("control character"),
-    "blank": gettext_lazy("unusual blank"),
-    "damaged": gettext_lazy("damaged or private character"),
-    "look-alike": gettext_lazy("looks like another character"),
-    "full-width": gettext_lazy("full-width letters or digits"),
-    "half-width": gettext_lazy("half-width character among Chinese ones"),
-    "traditional": gettext_lazy("traditional character"),
-    "line": pgettext_lazy("character", "line end"),
 }
 
 
@@ -106,4 +93,13 @@ def edited(text: str) -> "Iterator[marks.Segment]":
 @register.filter
 def mark_word(kind: str) -> str:
     """Return the words for a kind of mark."""
-    return str(_MARKS[kind])
+    return str(MARK_WORDS[kind])
+
+
+@register.filter
+def field(revision: "Revision", name: str) -> str:
+    """Return what a wording says in one field, as a text."""
+    if name in {"major", "minor"}:
+        return "\n".join(revision.task_type[name])
+    value = getattr(revision, name)
+    return "\n".join(value) if isinstance(value, list) else str(value)

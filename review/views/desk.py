@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from review import access, blind
+from review.comments import number_of
 from review.decisions import LOOKED_AT, OPEN
 from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
 from review.models import (
@@ -27,6 +28,7 @@ from review.models import (
 )
 from review.refused import Refused
 from review.rights import published_text
+from review.views.reading import Reading, read
 from review.waiting import running_claim
 
 if TYPE_CHECKING:
@@ -97,6 +99,11 @@ class TextBox(NamedTuple):
     error: str
 
     @property
+    def reading(self) -> Reading:
+        """The text with what deserves a look in it."""
+        return read(self.value)
+
+    @property
     def rows(self) -> int:
         """The lines to give the text where the browser does not fit the field to it."""
         return min(sum(1 + len(line) // COLUMNS for line in self.value.split("\n")) + 1, MOST_ROWS)
@@ -124,6 +131,7 @@ class Desk:
     draft: Draft | None = None
     opinions: list[Decision] = field(default_factory=list)
     refused: Refused | None = None
+    comments: int = 0
     request_id: UUID = field(default_factory=uuid4)
 
     @property
@@ -194,7 +202,8 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     merged = Merged(current, {}, frozenset())
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    return Desk(record, claim, _claimed(record), mine, editable, merged, draft, _opinions(record, by))
+    number = number_of(by, record)
+    return Desk(record, claim, _claimed(record), mine, editable, merged, draft, _opinions(record, by), comments=number)
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
@@ -205,6 +214,14 @@ def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "Us
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
     return Desk(record, claim, _claimed(record), mine, editable, merged, None, _opinions(record, by), refused)
+
+
+def lay_out_typed(record: Record, form: RecordForm, *, by: "User") -> Desk:
+    """Put the record before the person with what they have typed by now, on the text that they saw."""
+    claim = running_claim(record.pk, by)
+    mine = claim is not None and claim.reviewer_id == by.pk
+    merged = Merged(shown(record, _seen(form, record)) | form.typed(), {}, frozenset())
+    return Desk(record, claim, {}, mine, is_open(record) and mine, merged)
 
 
 def _seen(form: RecordForm, record: Record) -> "Revision":
@@ -256,6 +273,13 @@ def _rights_shown(effect: InEffect) -> dict[str, str]:
         "copyright_text": "" if worded == published_text(effect.licence, holder) else worded,
         "source_address": rights.source_address if rights else "",
     }
+
+
+def field_words() -> list[tuple[str, str]]:
+    """Return the fields of a wording with their names, in the order of reading."""
+    words = (_("Instruction"), _("Input"), _("Answer"), _("Main task types"), _("Fine task types"), _("Domains"))
+    names = ("instruction", "input", "output", "major", "minor", "domain", "metadata", "answer_from")
+    return list(zip(names, (*words, _("Metadata"), _("Answer written by")), strict=True))
 
 
 def choices() -> dict[str, Any]:

@@ -96,6 +96,7 @@ def show_queue(request: Request, queue: Queue, status: Status) -> HttpResponse:
     """Say what waits, or why nothing does."""
     outlook = waiting.outlook(by=request.user, part=queue.part)
     context: dict[str, Any] = {"outlook": outlook, "queue": queue, "status": status}
+    context["choosing"] = "choose" in request.GET
     if not request.htmx:
         context |= {"vocabulary": vocabulary(), "skipping": Skipped.choices} | sources_to_choose(request.user)
     response = page(request, "review/queue.html", context)

@@ -4,19 +4,21 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import claims, decisions, golds
+from review import access, claims, decisions, golds
 from review.forms import DecisionForm, RecordForm
 from review.models import Decision
 from review.refused import Refused
 from review.views.answers import Request, SeeOther, Status, for_reviewers, go_to, page, refusal
-from review.views.desk import find_record, lay_out, lay_out_again, shown
+from review.views.desk import find_record, lay_out, lay_out_again, lay_out_typed, shown
 from review.views.queue import Queue, decided, last_status, show_desk, take_next
+from review.views.reading import VIEWS, original
 
 if TYPE_CHECKING:
     from review.models import Record
@@ -93,6 +95,37 @@ def save_draft(request: Request, pk: int) -> HttpResponse:
 def extend(request: Request, token: UUID) -> HttpResponse:
     """Lengthen the lease while the page is in use; 409 when the claim is the person's no more."""
     return HttpResponse(status=204 if claims.extend_claim(by=request.user, token=token) else 409)
+
+
+@require_POST
+@for_reviewers
+def leave(request: Request, token: UUID) -> HttpResponse:
+    """Let the claim end in a moment: its page was closed."""
+    return HttpResponse(status=204 if claims.leave_claim(by=request.user, token=token) else 409)
+
+
+@require_POST
+@for_reviewers
+def free(request: Request, pk: int) -> HttpResponse:
+    """Let a manager take the record from whoever holds it."""
+    record = find_record(pk, by=request.user)
+    if not access.can_manage(request.user):
+        raise PermissionDenied
+    if claims.free_record(by=request.user, record=record):
+        messages.info(request, _("Gave #%(record)s back to the queue") % {"record": pk})
+    return go_to(request, Queue.of(request.POST).address("review:record", pk))
+
+
+@require_POST
+@for_reviewers
+def look(request: Request, pk: int) -> HttpResponse:
+    """Show the texts as they are typed by now: what deserves a look, what was changed, how they read."""
+    record = find_record(pk, by=request.user)
+    desk = lay_out_typed(record, RecordForm(request.POST), by=request.user)
+    view = request.POST.get("view", "")
+    context = {"record": record, "desk": desk, "original": original(record), "queue": Queue.of(request.POST)}
+    context["views"] = [view] if view in VIEWS else [] if request.htmx else list(VIEWS)
+    return page(request, "review/look.html", context)
 
 
 @require_POST

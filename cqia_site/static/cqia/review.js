@@ -1,12 +1,15 @@
-/* Keys, drafts and heartbeat of the workbench. Everything works without this script; with it, faster. */
+/* Keys, drafts, heartbeat and what lies beside the texts. Everything works without this script; with it, faster. */
 "use strict";
 (() => {
-  const DRAFT_AFTER = 2000, HEARTBEAT = 120000, IDLE_AFTER = 600000, JUST_ARRIVED = 350, AFTER_COMPOSITION = 60;
-  let arrived = 0, composed = -AFTER_COMPOSITION, active = Date.now(), draftTimer = 0, draftRequest = null;
+  const DRAFT_AFTER = 2000, DRAFT_AT_LATEST = 15000, LOOK_AFTER = 500, HEARTBEAT = 120000, IDLE_AFTER = 600000;
+  const JUST_ARRIVED = 350, AFTER_COMPOSITION = 60;
+  let arrived = 0, composed = -AFTER_COMPOSITION, active = Date.now(), view = "";
+  let draftTimer = 0, draftDue = 0, draftRequest = null, lookTimer = 0, lookRequest = null, cameFrom = null;
 
   const workbench = () => document.getElementById("workbench");
   const form = () => document.getElementById("record-form");
   const status = () => document.getElementById("status");
+  const drawer = () => document.getElementById("drawer");
   const isField = (node) => node.matches?.("textarea, select, input:not([type=radio]), [contenteditable]");
   const isShown = (node) => node.offsetParent !== null || getComputedStyle(node).position === "fixed";
 
@@ -16,6 +19,9 @@
   document.addEventListener("click", (event) => {
     if (isTooSoon() && event.target.closest?.(".bar, #status")) { event.preventDefault(); event.stopImmediatePropagation(); }
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    const on = (selector) => event.target.closest?.(selector);
+    const acts = [["[data-view]", toggleView], ["[data-drawer]", openDrawer], ["[data-close]", closeDrawer], ["[data-places]", goTo], ["[data-take]", take]];
+    for (const [selector, act] of acts) if (on(selector)) { event.preventDefault(); event.stopPropagation(); act(on(selector)); }
   }, true);
 
   document.addEventListener("toggle", (event) => {
@@ -26,7 +32,7 @@
   document.addEventListener("compositionend", () => { composed = performance.now(); }, true);
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229 || performance.now() - composed < AFTER_COMPOSITION) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return void (press(event, ".bar .primary:enabled"));
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return void chord(event);
     if (event.key === "Escape") return void leave();
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (isField(event.target)) {
@@ -36,10 +42,18 @@
     const open = document.querySelector(".bar details[open]");
     const key = CSS.escape(event.key.toLowerCase());
     if (open && press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) return;
-    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *)[data-key="${key}"]:not(:disabled)`)) return;
+    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .tools > *, .views > *)[data-key="${key}"]:not(:disabled)`)) return;
     const field = document.querySelector(`[data-focus-key="${key}"]`);
-    if (field) { event.preventDefault(); field.focus(); }
+    if (field) { event.preventDefault(); field.focus(); return; }
+    if (event.key === "?" && document.getElementById("keys")) { event.preventDefault(); showKeys(); }
+    if (event.key === "l") focusFirst(event, ".words input:last-child");
+    if (event.key === "f") nextFinding(event);
   });
+
+  function chord(event) {
+    const own = event.target.matches?.("[data-chord]") ? event.target.form.querySelector("button") : null;
+    if (own) { event.preventDefault(); own.click(); } else press(event, ".bar .primary:enabled");
+  }
 
   function press(event, selector, within = document) {
     const button = [...within.querySelectorAll(selector)].find(isShown);
@@ -49,13 +63,99 @@
     return true;
   }
 
-  function leave() {
-    const open = document.querySelector("details.menu[open]");
-    if (open) { open.open = false; open.querySelector("summary").focus(); } else workbench()?.querySelector("h1")?.focus();
+  function focusFirst(event, selector) {
+    const field = document.querySelector(selector);
+    if (field) { event.preventDefault(); field.focus(); }
   }
 
-  /* Nothing typed is lost: to the server two seconds after the last change, and into this window meanwhile. */
-  const store = () => `cqia:typed:${workbench()?.dataset.record}`;
+  function leave() {
+    const open = document.querySelector("details.menu[open]");
+    if (open) { open.open = false; open.querySelector("summary").focus(); }
+    else if (drawer() && !drawer().hidden) closeDrawer();
+    else workbench()?.querySelector("h1")?.focus();
+  }
+
+  /* The drawer: guideline, comments, keys. The record stays where it is. */
+  function openDrawer(link) {
+    cameFrom = document.activeElement;
+    if (!window.htmx) { location.assign(link.href); return; }
+    showDrawer(link.firstChild.textContent.trim());
+    document.getElementById("drawer-content").replaceChildren();
+    htmx.ajax("GET", link.getAttribute("href"), { target: "#drawer-content", swap: "innerHTML" });
+  }
+
+  function showDrawer(title) {
+    document.getElementById("drawer-title").textContent = title;
+    drawer().hidden = false;
+    drawer().focus();
+  }
+
+  function showKeys() {
+    cameFrom = document.activeElement;
+    document.getElementById("drawer-content").replaceChildren(document.getElementById("keys").content.cloneNode(true));
+    showDrawer(document.getElementById("keys").dataset.title);
+  }
+
+  function closeDrawer() {
+    drawer().hidden = true;
+    (cameFrom?.isConnected ? cameFrom : workbench()?.querySelector("h1"))?.focus();
+  }
+
+  /* What deserves a look: to its place in the text, from one place to the next. */
+  function goTo(button) {
+    const field = document.getElementById(button.dataset.go), places = button.dataset.places.split(" ");
+    const next = (Number(button.dataset.at ?? -1) + 1) % places.length;
+    button.dataset.at = next;
+    const [start, end] = places[next].split("-").map(Number);
+    field.focus();
+    field.setSelectionRange(start, end);
+  }
+
+  function nextFinding(event) {
+    const all = [...document.querySelectorAll(".findings [data-places]")];
+    if (!all.length) return;
+    event.preventDefault();
+    const now = workbench().dataset.finding ?? -1, next = (Number(now) + 1) % all.length;
+    workbench().dataset.finding = next;
+    goTo(all[next]);
+  }
+
+  function take(button) {
+    const field = document.getElementById(button.dataset.take);
+    field.value = button.parentElement.querySelector("pre").textContent;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  }
+
+  /* Changes and preview beside the texts, of what is typed by now. */
+  function toggleView(button) {
+    view = view === button.dataset.view ? "" : button.dataset.view;
+    showView();
+    if (view) look();
+  }
+
+  function showView() {
+    for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", button.dataset.view === view);
+    workbench().classList.toggle("comparing", view !== "");
+    if (!view) for (const place of document.querySelectorAll(".beside")) place.replaceChildren();
+  }
+
+  async function look() {
+    clearTimeout(lookTimer);
+    lookRequest?.abort();
+    const request = lookRequest = new AbortController(), body = new URLSearchParams(new FormData(form()));
+    const waits = setTimeout(() => { document.getElementById("looking").hidden = false; }, 300);
+    body.set("view", view);
+    const answer = await send(workbench().dataset.look, body, { signal: request.signal });
+    const page = answer?.ok ? new DOMParser().parseFromString(await answer.text().catch(() => ""), "text/html") : null;
+    clearTimeout(waits);
+    if (request !== lookRequest || request.signal.aborted) return;
+    document.getElementById("looking").hidden = true;
+    for (const part of page?.querySelectorAll("[data-looked] > [id]") ?? []) document.getElementById(part.id)?.replaceWith(document.adoptNode(part));
+  }
+
+  /* Nothing typed is lost: to the server two seconds after the last change, and into this browser meanwhile. */
+  const store = () => `cqia:typed:${workbench()?.dataset.person}:${workbench()?.dataset.record}`;
   const named = (name) => [...form().querySelectorAll(`[name="${name}"]`)];
   const typed = () => [...form().querySelectorAll("textarea, select, input:not([type=hidden])")]
     .map((field) => [field.name, field.type === "radio" ? field.checked : field.value]);
@@ -63,24 +163,45 @@
   document.addEventListener("input", (event) => {
     active = Date.now();
     if (!event.target.closest("#record-form") || !workbench().dataset.draft) return;
-    sessionStorage.setItem(store(), JSON.stringify({ seen: form().elements.seen_revision.value, typed: typed() }));
     if (event.target.value) addLabelField(event.target);
+    if (event.target.matches(".words input")) markNewLabel(event.target);
+    const name = event.target.name;
+    for (const place of [`mirror_${name}`, `findings_${name}`]) document.getElementById(place)?.classList.add("stale");
     clearTimeout(draftTimer);
-    draftTimer = setTimeout(saveDraft, DRAFT_AFTER);
+    draftDue ||= active + DRAFT_AT_LATEST;
+    draftTimer = setTimeout(saveDraft, Math.max(0, Math.min(DRAFT_AFTER, draftDue - active)));
+    keep();
+    if (view) { clearTimeout(lookTimer); lookTimer = setTimeout(look, LOOK_AFTER); }
   });
-  document.addEventListener("visibilitychange", () => { if (document.hidden && draftTimer) saveDraft(true); });
+
+  /* Into the browser at the next quiet moment, so that a long text does not slow down the keys. */
+  let keeping = 0;
+  function keep() { keeping ||= setTimeout(keepNow, 200); }
+  function keepNow() {
+    clearTimeout(keeping);
+    if (keeping && form()) localStorage.setItem(store(), JSON.stringify({ seen: form().elements.seen_revision.value, at: Date.now(), typed: typed() }));
+    keeping = 0;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return void beat();
+    keepNow();
+    if (draftTimer) saveDraft(true);
+  });
   for (const sign of ["keydown", "pointerdown"]) document.addEventListener(sign, () => { active = Date.now(); }, true);
 
   async function saveDraft(keepalive = false) {
     clearTimeout(draftTimer);
-    draftTimer = 0;
+    draftTimer = draftDue = 0;
     if (!workbench()?.dataset.draft) return;
-    const record = store();
-    draftRequest = new AbortController();
-    const answer = await send(workbench().dataset.draft, new URLSearchParams(new FormData(form())), { keepalive, signal: draftRequest.signal });
-    if (draftRequest.signal.aborted) return;
-    if (answer?.status === 204) sessionStorage.removeItem(record);
-    if (record === store()) note(answer?.status === 204 ? "saved" : "kept");
+    const record = store(), request = draftRequest = new AbortController();
+    const answer = await send(workbench().dataset.draft, new URLSearchParams(new FormData(form())), { keepalive, signal: request.signal });
+    if (request.signal.aborted) return;
+    const isSaved = answer?.status === 204;
+    if (isSaved && !draftTimer && !keeping) localStorage.removeItem(record);
+    if (record !== store()) return;
+    note(isSaved ? "saved" : "kept");
+    if (isSaved && !draftTimer && !view && document.querySelector(".mirror.stale")) look();
   }
 
   function send(address, body, options) {
@@ -96,18 +217,21 @@
   }
 
   function restore() {
-    const kept = JSON.parse(sessionStorage.getItem(store()) ?? "null");
+    const kept = JSON.parse(localStorage.getItem(store()) ?? "null");
     if (!kept || !workbench().dataset.draft || kept.seen !== form().elements.seen_revision.value) return;
+    if (kept.at < Number(workbench().dataset.draftAt ?? 0)) return;  // typed on elsewhere since
     const places = {};
     for (const [name, value] of kept.typed) {
       const place = places[name] = (places[name] ?? -1) + 1;
       const field = named(name)[place] ?? addLabelField(named(name).at(-1));
       if (field?.type === "radio") field.checked = value; else if (field) field.value = value;
     }
+    for (const mirror of document.querySelectorAll(".mirror, .findings")) mirror.classList.add("stale");
     note("kept");
     saveDraft();
   }
 
+  /* Labels: another empty field after the last one; a word that the vocabulary does not have is seen to be new. */
   function addLabelField(field) {
     if (!field?.matches(".words input:last-child")) return null;
     const next = field.cloneNode();
@@ -118,21 +242,49 @@
     return next;
   }
 
-  /* The claim lives as long as somebody is at the page. */
-  setInterval(async () => {
+  const vocabularies = {};
+  function markNewLabel(field) {
+    const list = field.getAttribute("list");
+    vocabularies[list] ??= new Set([...document.querySelectorAll(`#${list} option`)].map((option) => option.value));
+    const isNew = field.value.trim() !== "" && !vocabularies[list].has(field.value.trim());
+    field.classList.toggle("new", isNew);
+    field.title = isNew ? field.closest("fieldset").dataset.new : "";
+  }
+
+  /* The claim lives as long as somebody is at the page, and ends soon after they left it. */
+  async function beat() {
     const address = workbench()?.dataset.extend;
     if (!address || document.hidden || Date.now() - active > IDLE_AFTER) return;
     const answer = await send(address, new URLSearchParams());
     if (answer?.status === 409 && workbench().dataset.extend === address) note("lost");
-  }, HEARTBEAT);
+  }
+  setInterval(beat, HEARTBEAT);
+  addEventListener("pagehide", () => {
+    keepNow();
+    if (!workbench()?.dataset.leave || !form()) return;
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", form().elements.csrfmiddlewaretoken.value);
+    navigator.sendBeacon(workbench().dataset.leave, body);
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) beat(); });
 
   /* htmx: what is under way, what failed, what has come. */
-  document.addEventListener("htmx:beforeRequest", () => { clearTimeout(draftTimer); draftTimer = 0; draftRequest?.abort(); });
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const isDone = event.detail.xhr.status < 300 && !event.detail.xhr.getResponseHeader("HX-Redirect");
-    if (isDone && workbench()) sessionStorage.removeItem(store());
+  const isOfTheRecord = (event) => event.detail.target?.id === "workbench";
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!isOfTheRecord(event)) return;
+    clearTimeout(draftTimer);
+    clearTimeout(lookTimer);
+    draftTimer = draftDue = 0;
+    draftRequest?.abort();
+    lookRequest?.abort();
+    keepNow();
   });
-  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "workbench") begin(); });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!isOfTheRecord(event)) return;
+    const isDone = event.detail.xhr.status < 300 && !event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (isDone && workbench()) localStorage.removeItem(store());
+  });
+  document.addEventListener("htmx:afterSwap", (event) => { if (isOfTheRecord(event)) begin(); });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(failure, () => {
       const sentence = document.createElement("span");
@@ -145,7 +297,11 @@
   function begin() {
     arrived = performance.now();
     active = Date.now();
-    if (form()) restore();
+    if (!form()) return;
+    restore();
+    for (const field of document.querySelectorAll(".words input")) markNewLabel(field);
+    if (view) { showView(); look(); }
   }
   begin();
+  beat();
 })();

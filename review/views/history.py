@@ -1,0 +1,75 @@
+"""A record's history on one line of time, and the way back to an earlier wording."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from review import access, claims, comments, restoring, timeline
+from review.models import Record, Revision
+from review.refused import Refused
+from review.views.answers import Request, SeeOther, for_reviewers, page
+from review.views.desk import field_words, find_record, is_open, shown
+
+
+@require_safe
+@for_reviewers
+def show(request: Request, pk: int) -> HttpResponse:
+    """Show what happened to the record, as far as the person may know."""
+    record = find_record(pk, by=request.user)
+    context = {
+        "record": record,
+        "events": timeline.events(record, by=request.user),
+        "fields": field_words(),
+        "hidden": comments.sees_own_work_only(request.user, record),
+        "may_take_up": is_open(record),
+        "may_restore": access.can_settle(request.user) and not record.takedown_id and not record.retraction_id,
+    }
+    return page(request, "review/history.html", context)
+
+
+@require_POST
+@for_reviewers
+def restore(request: Request, pk: int) -> HttpResponse:
+    """Make an earlier wording current again, as a new revision."""
+    access.check_send_back(request.user)
+    record = find_record(pk, by=request.user)
+    revision = _wanted(request, record)
+    reason = request.POST.get("reason", "")[:2000] or _("Back to an earlier wording")
+    try:
+        restoring.restore_wording(by=request.user, revision=revision, reason=reason)
+    except Refused as refused:
+        messages.warning(request, str(refused))
+    else:
+        messages.success(request, _("The earlier wording is current again; the record waits for a decision on it."))
+    return SeeOther(reverse("review:record-history", args=[pk]))
+
+
+@require_POST
+@for_reviewers
+def take_up(request: Request, pk: int) -> HttpResponse:
+    """Put an earlier wording into the workbench as the person's draft, and claim the record for them."""
+    record = find_record(pk, by=request.user)
+    revision = _wanted(request, record)
+    try:
+        claims.claim_record(by=request.user, record=record)
+    except Refused as refused:
+        messages.warning(request, str(refused))
+        return SeeOther(reverse("review:record-history", args=[pk]))
+    wording = {name: text for name, text in shown(record, revision).items() if name in _WORDING}
+    claims.save_draft(by=request.user, record=pk, seen_revision=record.revision_id, fields=wording)
+    return SeeOther(reverse("review:record", args=[pk]))
+
+
+_WORDING = {"instruction", "input", "output", "metadata", "major", "minor", "domain", "answer_from"}
+
+
+def _wanted(request: Request, record: Record) -> Revision:
+    """Return the revision that the form names, if the person can see it in the history."""
+    number = request.POST.get("revision", "")
+    known = timeline.events(record, by=request.user)
+    visible = [event.what.pk for event in known if event.kind == "wording"]
+    wanted = int(number) if number.isdecimal() and len(number) < len("10000000000000000000") else 0
+    return get_object_or_404(Revision.objects.filter(pk__in=visible), pk=wanted)
