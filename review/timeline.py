@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from review.comments import comments_for, sees_own_work_only
-from review.models import Cause, Decision, Move, Revision, Rights
+from review import blind
+from review.comments import comments_for
+from review.models import Cause, Decision, Record, Revision, Rights
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from review.models import Record, User
+    from review.models import User
 
 type Kind = Literal["wording", "decision", "withdrawal", "rights", "comment", "move"]
 _TOLD_BY_A_MOVE = {Cause.SEND_BACK, Cause.REIMPORT, Cause.TAKE_DOWN, Cause.RETRACT}
@@ -28,32 +29,34 @@ class Event:
     before: Revision | None = None
 
 
-def events(record: "Record", *, by: "User") -> list[Event]:
+def events(record: int, *, by: "User") -> list[Event]:
     """Return what the person may know of the record's history, the oldest first.
 
-    Before the outcome of a doubled review that is their own work, and what stood before it.
+    Before the outcome of a round that is their own work in it; of what they hold as gold, what stood before it.
     """
-    own_only = sees_own_work_only(by, record)
-    decisions = list(Decision.objects.filter(record=record).select_related("reviewer", "withdrawal__by", "guideline"))
-    if own_only:
-        decisions = [d for d in decisions if d.reviewer_id == by.pk or d.round < record.round]
-    found = [*_wordings(record, by if own_only else None), *_decided(decisions)]
-    found += _rights(record, {d.rights_id for d in decisions} if own_only else None, by)
+    stands, gold = Record.objects.select_related("revision").get(pk=record), blind.gold_held(by, record)
+    is_blind = gold is not None or blind.is_before_outcome(by, stands)
+    shown = blind.decisions_shown(by, stands).select_related("reviewer", "withdrawal__by", "guideline")
+    decisions = list(shown)
+    found = [*_wordings(stands, by if is_blind else None, (gold.shown if gold else stands.revision).number)]
+    found += [*_decided(decisions), *_rights(record, {d.rights_id for d in decisions} if is_blind else None, by)]
     found += [Event("comment", comment.at, comment.by, comment) for comment in comments_for(by, record)]
-    found += _moves(record)
+    moves = blind.moves_shown(by, stands).filter(cause__in=_TOLD_BY_A_MOVE).select_related("by")
+    found += [Event("move", move.at, move.by, move) for move in moves]
     return sorted(found, key=lambda event: (event.at, _ORDER.index(event.kind), event.what.pk))
 
 
-def _wordings(record: "Record", own_of: "User | None") -> list[Event]:
+def _wordings(record: Record, own_of: "User | None", last: int) -> list[Event]:
+    """Return the wordings up to number `last`, and of later ones the person's own; all of them without a person."""
     revisions = list(Revision.objects.filter(record=record).select_related("author", "batch__by").order_by("number"))
-    known, current = {revision.pk: revision for revision in revisions}, record.revision.number
+    known = {revision.pk: revision for revision in revisions}
     written = Decision.objects.filter(record=record).values_list("revision_id", "seen_revision_id").order_by("-pk")
     seen = {revision: known.get(before) for revision, before in written if revision != before}
     events = []
     for place, revision in enumerate(revisions):
         author = revision.author or (revision.batch.by if revision.batch else None)
         before = seen.get(revision.pk) or (revisions[place - 1] if place else None)
-        if own_of is None or revision.number <= current or revision.author_id == own_of.pk:
+        if own_of is None or revision.number <= last or revision.author_id == own_of.pk:
             events.append(Event("wording", revision.at, author, revision, before))
     return events
 
@@ -64,12 +67,7 @@ def _decided(decisions: list[Decision]) -> list[Event]:
     return found + [Event("withdrawal", withdrawal.at, withdrawal.by, withdrawal) for withdrawal in taken_back]
 
 
-def _rights(record: "Record", of_decisions: set[int | None] | None, by: "User") -> list[Event]:
+def _rights(record: int, of_decisions: set[int | None] | None, by: "User") -> list[Event]:
     rows = Rights.objects.filter(record=record).select_related("by")
     visible = [row for row in rows if of_decisions is None or row.by_id == by.pk or row.pk in of_decisions]
     return [Event("rights", row.at, row.by, row) for row in visible]
-
-
-def _moves(record: "Record") -> list[Event]:
-    moves = Move.objects.filter(record=record, cause__in=_TOLD_BY_A_MOVE).select_related("by")
-    return [Event("move", move.at, move.by, move) for move in moves]

@@ -25,9 +25,8 @@ def show(request: Request, pk: int) -> HttpResponse:
 
 
 def _page(request: Request, record: Record, refused: Refused | None = None) -> HttpResponse:
-    said = list(comments.comments_for(request.user, record))
-    hidden = comments.sees_own_work_only(request.user, record)
-    context = {"record": record, "comments": said, "hidden": hidden, "refused": refused, "longest": comments.LONGEST}
+    said = list(comments.comments_for(request.user, record.pk))
+    context = {"record": record, "comments": said, "refused": refused, "longest": comments.LONGEST}
     status = refusal(refused) if refused else 200
     typed = request.POST.get("text", "") if refused else ""
     return page(request, "review/comments.html", context | {"typed": typed}, status=status)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from review import access, blind
-from review.comments import number_of
+from review.beside import Beside, beside
 from review.decisions import LOOKED_AT, OPEN
 from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
 from review.models import (
@@ -20,7 +20,6 @@ from review.models import (
     Draft,
     Label,
     Licence,
-    Original,
     Record,
     Revision,
     Source,
@@ -124,14 +123,13 @@ class Desk:
 
     record: Record
     claim: "Claim | None"
-    claimed: dict[str, Any]
+    beside: Beside
     is_mine: bool
     is_editable: bool
     merged: Merged
     draft: Draft | None = None
     opinions: list[Decision] = field(default_factory=list)
     refused: Refused | None = None
-    comments: int = 0
     request_id: UUID = field(default_factory=uuid4)
 
     @property
@@ -202,8 +200,7 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     merged = Merged(current, {}, frozenset())
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    number = number_of(by, record)
-    return Desk(record, claim, _claimed(record), mine, editable, merged, draft, _opinions(record, by), comments=number)
+    return Desk(record, claim, beside(record, by=by), mine, editable, merged, draft, _opinions(record, by))
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
@@ -213,7 +210,7 @@ def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "Us
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
-    return Desk(record, claim, _claimed(record), mine, editable, merged, None, _opinions(record, by), refused)
+    return Desk(record, claim, beside(record, by=by), mine, editable, merged, None, _opinions(record, by), refused)
 
 
 def lay_out_typed(record: Record, form: RecordForm, *, by: "User") -> Desk:
@@ -221,7 +218,7 @@ def lay_out_typed(record: Record, form: RecordForm, *, by: "User") -> Desk:
     claim = running_claim(record.pk, by)
     mine = claim is not None and claim.reviewer_id == by.pk
     merged = Merged(shown(record, _seen(form, record)) | form.typed(), {}, frozenset())
-    return Desk(record, claim, {}, mine, is_open(record) and mine, merged)
+    return Desk(record, claim, Beside(), mine, is_open(record) and mine, merged)
 
 
 def _seen(form: RecordForm, record: Record) -> "Revision":
@@ -236,13 +233,7 @@ def is_open(record: Record) -> bool:
     return record.state in OPEN and record.takedown_id is None and record.retraction_id is None
 
 
-def _claimed(record: Record) -> dict[str, Any]:
-    """Return what the file claimed of the record."""
-    claimed = Original.objects.filter(record=record).order_by("-pk")
-    return claimed.values("claimed_human_verified", "claimed_copyright").first() or {}
-
-
-def _opinions(record: Record, by: "User") -> list[Decision]:
+def _opinions(record: Record) -> list[Decision]:
     """Return what was decided in this round, for the settler: nobody else sees it before the outcome."""
     if record.state != State.DISPUTED or not access.can_settle(by):
         return []

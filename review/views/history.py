@@ -1,4 +1,4 @@
-"""A record's history on one line of time, and the way back to an earlier wording."""
+"""A record's history on one line of time, the way back to an earlier wording, and its near-duplicates."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import access, claims, comments, restoring, timeline
+from review import access, claims, duplicates, restoring, timeline
 from review.models import Record, Revision
 from review.refused import Refused
 from review.views.answers import Request, SeeOther, for_reviewers, page
@@ -21,13 +21,21 @@ def show(request: Request, pk: int) -> HttpResponse:
     record = find_record(pk, by=request.user)
     context = {
         "record": record,
-        "events": timeline.events(record, by=request.user),
+        "events": timeline.events(pk, by=request.user),
         "fields": field_words(),
-        "hidden": comments.sees_own_work_only(request.user, record),
         "may_take_up": is_open(record),
         "may_restore": access.can_settle(request.user) and not record.takedown_id and not record.retraction_id,
     }
     return page(request, "review/history.html", context)
+
+
+@require_safe
+@for_reviewers
+def near(request: Request, pk: int) -> HttpResponse:
+    """Show the records that are nearly the same, beside this one."""
+    record = find_record(pk, by=request.user)
+    seen = [found for found in duplicates.near(pk) if access.can_see(request.user, found.record.source_id)]
+    return page(request, "review/near.html", {"record": record, "found": seen, "fields": field_words()[:3]})
 
 
 @require_POST
@@ -69,7 +77,7 @@ _WORDING = {"instruction", "input", "output", "metadata", "major", "minor", "dom
 def _wanted(request: Request, record: Record) -> Revision:
     """Return the revision that the form names, if the person can see it in the history."""
     number = request.POST.get("revision", "")
-    known = timeline.events(record, by=request.user)
+    known = timeline.events(record.pk, by=request.user)
     visible = [event.what.pk for event in known if event.kind == "wording"]
     wanted = int(number) if number.isdecimal() and len(number) < len("10000000000000000000") else 0
     return get_object_or_404(Revision.objects.filter(pk__in=visible), pk=wanted)

@@ -79,12 +79,13 @@
   function openDrawer(link) {
     cameFrom = document.activeElement;
     if (!window.htmx) { location.assign(link.href); return; }
-    showDrawer(link.firstChild.textContent.trim());
+    showDrawer(link.firstChild.textContent.trim(), link.dataset.drawer);
     document.getElementById("drawer-content").replaceChildren();
     htmx.ajax("GET", link.getAttribute("href"), { target: "#drawer-content", swap: "innerHTML" });
   }
 
-  function showDrawer(title) {
+  function showDrawer(title, width = "") {
+    drawer().className = `drawer ${width}`;
     document.getElementById("drawer-title").textContent = title;
     drawer().hidden = false;
     drawer().focus();

@@ -1,0 +1,42 @@
+"""What lies beside a record, asked for at once each time one comes to lie before a person."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection
+
+from review import access
+
+if TYPE_CHECKING:
+    from review.models import Record, User
+
+
+class Beside(NamedTuple):
+    """How many comments and near-duplicates there are, and what the file claimed of the record."""
+
+    comments: int = 0
+    near: int = 0
+    claimed_human_verified: bool | None = None
+    claimed_copyright: str | None = None
+
+
+_STATEMENT = """
+    SELECT (SELECT count(*) FROM review_comment c JOIN review_record r ON r.id = c.record_id
+            WHERE c.record_id = %(record)s AND (c.by_id = %(me)s OR c.round < r.round
+                OR NOT (r.state = 'second' OR r.state = 'disputed' AND NOT %(settles)s OR EXISTS (
+                    SELECT 1 FROM review_claim g
+                    WHERE g.record_id = r.id AND g.reviewer_id = %(me)s AND g.purpose = 'gold')))),
+           (SELECT count(*) FROM review_nearduplicate WHERE record_id = %(record)s OR other_id = %(record)s),
+           o.claimed_human_verified, o.claimed_copyright
+    FROM (VALUES (1)) one LEFT JOIN LATERAL (
+        SELECT claimed_human_verified, claimed_copyright FROM review_original
+        WHERE record_id = %(record)s ORDER BY id DESC LIMIT 1
+    ) o ON true
+"""
+
+
+def beside(record: "Record", *, by: "User") -> Beside:
+    """Return what lies beside the record for this person: of the comments those that `comments.comments_for` gives."""
+    given = {"record": record.pk, "me": by.pk, "settles": access.can_settle(by)}
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT, given)
+        return Beside(*cursor.fetchone())
