@@ -233,7 +233,7 @@ def is_open(record: Record) -> bool:
     return record.state in OPEN and record.takedown_id is None and record.retraction_id is None
 
 
-def _opinions(record: Record) -> list[Decision]:
+def _opinions(record: Record, by: "User") -> list[Decision]:
     """Return what was decided in this round, for the settler: nobody else sees it before the outcome."""
     if record.state != State.DISPUTED or not access.can_settle(by):
         return []

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("review", "0005_search_and_near_duplicates"),
+        ("review", "0006_second_looks_gold_and_inspections"),
     ]
 
     operations = [
