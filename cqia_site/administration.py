@@ -11,14 +11,16 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from cqia_site.dashboard import views
 
 type View = Callable[..., HttpResponseBase]
 
 
 class Administration(AdminSite):
-    """No second door: signing in and out, and changing one's password, are done where everybody does them."""
+    """The dashboard first; and no second door, since everybody signs in and out in one place."""
 
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
@@ -35,6 +37,28 @@ class Administration(AdminSite):
         return HttpResponseRedirect(reverse("account_change_password"))
 
     password_change_done = password_change
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the dashboard, and behind it the list of everything that can be looked up."""
+        return super().index(request, (extra_context or {}) | views.context(request))
+
+    def app_index(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        app_label: str,  # noqa: ARG002
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  the signature of Django
+    ) -> HttpResponse:
+        """Lead to the dashboard, which lists what there is of every app."""
+        return HttpResponseRedirect(reverse("admin:index"))
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Add the pages of the dashboard."""
+        own = [
+            path("dashboard/<slug:name>.csv", self.admin_view(views.table), name="dashboard_table"),
+            path("dashboard/sources/<slug:slug>/", self.admin_view(views.source), name="dashboard_source"),
+            path("dashboard/reviewers/<int:pk>/", self.admin_view(views.reviewer), name="dashboard_reviewer"),
+        ]
+        return [*own, *super().get_urls()]
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002  the signature of Django
         """Refuse who is signed in without being staff, and methods that no page here answers."""

@@ -1,8 +1,11 @@
 """The Celery application. Messages carry ids only: the rows in PostgreSQL are the truth."""
 
 import os
+import time
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from celery.signals import task_success
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
 
@@ -10,3 +13,23 @@ app = Celery("cqia")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["exports"], related_name="checking")
+
+RUN_KEY = "cqia:last-run:"
+RUN_KEPT_SECONDS = 7 * 86400
+
+
+@task_success.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _note_run(sender: Task, **_signal: Any) -> None:
+    """Keep when each periodic task last ran to its end: whoever watches the system asks."""
+    from django.core.cache import cache  # noqa: PLC0415  once the settings are read
+
+    if sender.name in {entry["task"] for entry in app.conf.beat_schedule.values()}:
+        cache.set(RUN_KEY + sender.name, time.time(), RUN_KEPT_SECONDS)
+
+
+def last_run(task: str) -> float | None:
+    """Return when a periodic task last ran to its end, in seconds since the epoch; None when that is not known."""
+    from django.core.cache import cache  # noqa: PLC0415  as above
+
+    moment: float | None = cache.get(RUN_KEY + task)
+    return moment

@@ -1,9 +1,11 @@
 """What concerns every request."""
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -19,11 +21,16 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from cqia_site import logs
+
 type GetResponse = Callable[[HttpRequest], HttpResponse]
 type View = Callable[..., HttpResponseBase]
 
 RETRY_SECONDS = 5
 SEEN_SECONDS = 300
+PROXY_MISMATCH = "cqia:proxy-mismatch"
+MISMATCH_SECONDS = 600
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
@@ -102,6 +109,41 @@ class HeadersMiddleware:
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return response
+
+
+class RequestIdMiddleware:
+    """Give every request an id that its log lines carry and its answer names; a proxy's own is kept."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        token = logs.current.set({"request_id": request_id})
+        try:
+            response = self.get_response(request)
+        finally:
+            logs.current.reset(token)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+class ProxyWitnessMiddleware:
+    """Note where the headers of a request do not fit what the settings say of the proxy: `doctor` tells a person."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if ("X-Forwarded-Proto" in request.headers) != settings.BEHIND_TLS_PROXY and not _is_probe(request):
+            cache.add(PROXY_MISMATCH, request.path[:200], MISMATCH_SECONDS)
+        return self.get_response(request)
+
+
+def _is_probe(request: HttpRequest) -> bool:
+    """Whoever watches the system asks it directly."""
+    return request.path in {"/healthz", "/readyz", "/metrics"}
 
 
 class LastSeenMiddleware:

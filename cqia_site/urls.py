@@ -7,6 +7,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from cqia_site import health, views
+from cqia_site.metrics import MetricsView
 from review.views import home
 
 handler500 = views.server_error
@@ -23,4 +24,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]

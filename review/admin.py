@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from review import access
 from review.models import (
     Batch,
     Category,
+    Claim,
     Decision,
     Guideline,
     Label,
@@ -29,17 +32,32 @@ if TYPE_CHECKING:
     from django.http import HttpRequest  # noqa: TID251  the signatures of the admin
 
     ModelAdmin = admin.ModelAdmin[Any]
+    BasePaginator = Paginator[Any]
 else:  # generic for the type checker only
     ModelAdmin = admin.ModelAdmin
+    BasePaginator = Paginator
 
 PAGE = 50
+MOST_COUNTED = 10_000
+
+
+class BoundedPaginator(BasePaginator):
+    """Counts no further than a page that somebody might turn to: at a million rows a list answers as quickly."""
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, `MOST_COUNTED` at most."""
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin pages through nothing else
+        return rows.order_by().values("pk")[:MOST_COUNTED].count()
 
 
 class ManagerAdmin(ModelAdmin):
     """Managers may see, add and change; nothing is deleted here."""
 
     list_per_page = PAGE
+    list_max_show_all = PAGE
     show_full_result_count = False
+    paginator = BoundedPaginator
 
     def has_module_permission(self, request: "HttpRequest") -> bool:
         return access.can_manage(request.user)
@@ -139,10 +157,47 @@ class RecordAdmin(HistoryAdmin):
 @admin.register(Decision)
 class DecisionAdmin(HistoryAdmin):
     list_display = ("record", "verdict", "kind", "reviewer", "reason", "seconds", "at")
-    list_filter = ("verdict", "kind")
+    list_filter = ("verdict", "kind", ("reviewer", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("record", "reviewer")
+    search_fields = ("=record__id",)
     ordering = ("-id",)
 
 
-admin.site.register([Guideline, Move, Retraction, Revision, Takedown, Withdrawal], HistoryAdmin)
+@admin.register(Claim)
+class ClaimAdmin(HistoryAdmin):
+    """Who holds what, and until when."""
+
+    list_display = ("record", "reviewer", "purpose", "lease_until")
+    list_filter = ("purpose",)
+    list_select_related = ("record", "reviewer")
+    ordering = ("-lease_until", "-id")
+
+
+@admin.register(Move)
+class MoveAdmin(HistoryAdmin):
+    """What became of records: written by the database itself."""
+
+    list_display = ("record", "from_state", "to_state", "cause", "by", "at")
+    list_filter = ("cause", "to_state")
+    list_select_related = ("record", "by")
+    search_fields = ("=record__id",)
+    ordering = ("-id",)
+
+
+@admin.register(Revision)
+class RevisionAdmin(HistoryAdmin):
+    """Wordings. The list leaves the texts out."""
+
+    list_display = ("id", "record", "number", "author", "at")
+    list_select_related = ("record", "author")
+    search_fields = ("=record__id",)
+    ordering = ("-id",)
+
+    def get_queryset(self, request: "HttpRequest") -> QuerySet[Revision]:
+        rows = super().get_queryset(request)
+        is_list = request.resolver_match is not None and request.resolver_match.url_name == "review_revision_changelist"
+        return rows.only("record__id", "number", "author__username", "author__first_name", "at") if is_list else rows
+
+
+admin.site.register([Guideline, Retraction, Takedown, Withdrawal], HistoryAdmin)
 admin.site.site_header = admin.site.site_title = _("CQIA administration")

@@ -1,0 +1,289 @@
+"""The questions of the dashboard. Each is answered by the database from rows as they are; nothing is counted along."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.core.cache import cache
+from django.db import connection, models
+from django.db.models import Count, F, Func, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from exports.models import Release
+from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
+from review.views.figures import Figures, figures_of
+
+if TYPE_CHECKING:
+    from cqia_site.dashboard.period import Period
+
+PACE_CACHE_SECONDS = 300
+PACE_DAYS = 7
+AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
+UNDECIDED = (State.WAITING, State.SECOND, State.UNANSWERED, State.DISPUTED)
+SENT_BACK = (Withdrawal.Kind.SEND_BACK, Withdrawal.Kind.BATCH)
+
+type Sources = Collection[int]
+
+
+def kept[T](name: str, seconds: int, make: Callable[[], T]) -> T:
+    """Return what `make` returns, from the cache where it was made a few seconds ago; it must be plain JSON."""
+    key = f"cqia:dashboard:{name}"
+    known: T | None = cache.get(key)
+    if known is None:
+        known = make()
+        cache.set(key, known, seconds)
+    return known
+
+
+def numbers(rows: "QuerySet[Any]") -> dict[str, int]:
+    """Return how many rows there are by `state`."""
+    return dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+
+
+def states() -> dict[str, int]:
+    """Return the live records by state."""
+    return numbers(Record.objects.live())
+
+
+def claims_now() -> int:
+    """Return how many records somebody holds at this moment."""
+    now = Func(function="clock_timestamp", output_field=models.DateTimeField())
+    return Claim.objects.filter(lease_until__gt=now).count()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source in the table: how far it is, and when it will be there at this week's pace."""
+
+    source: Source
+    figures: Figures
+    sent_back: int
+    releasable: int
+    released: int
+    pace: int
+    """Approvals that stand, of the last seven days."""
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.source.target - self.figures.approved)
+
+    @property
+    def days_to_go(self) -> int | None:
+        """Whole days until the target at this week's pace; None where nothing moves, or no target is set."""
+        if not self.source.target or (self.missing and not self.pace):
+            return None
+        return -(-self.missing * PACE_DAYS // self.pace) if self.missing else 0
+
+
+def source_rows(sources: Sequence[Source]) -> list[SourceRow]:
+    """Return the table of these sources, in their order."""
+    keys = [source.pk for source in sources]
+    figures, free = figures_of(keys), releasable(keys)
+    back, pace, released = sent_back(keys), approvals_this_week(keys), in_last_release()
+    return [
+        SourceRow(source, figures[source.pk], back[source.pk], free[source.pk], released[source.slug], pace[source.pk])
+        for source in sources
+    ]
+
+
+def releasable(sources: Sources) -> Counter[int]:
+    """Return by source how many records would leave under the policy that a release takes by itself."""
+    found: Counter[int] = Counter()
+    for source, licence, number in approved_by_licence(sources):
+        if licence in Licence.research():
+            found[source] += number
+    return found
+
+
+def approved_by_licence(sources: Sources) -> list[tuple[int, str, int]]:
+    """Return (source, licence in effect, number) of the approved records.
+
+    They are counted by the rights that they and their batches have, few in number, before anything is joined.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_APPROVED, [Licence.UNKNOWN.value, list(sources)])
+        return list(cursor.fetchall())
+
+
+_APPROVED = """
+    SELECT counted.source_id, COALESCE(own.licence, batchwide.licence, sourcewide.licence, %s), sum(counted.number)::int
+    FROM (
+        SELECT source_id, batch_id, rights_id, count(*) AS number FROM review_record
+        WHERE state = 'approved' AND takedown_id IS NULL AND retraction_id IS NULL AND source_id = ANY(%s)
+        GROUP BY source_id, batch_id, rights_id
+    ) counted
+    JOIN review_batch batch ON batch.id = counted.batch_id
+    JOIN review_source source ON source.id = counted.source_id
+    LEFT JOIN review_rights own ON own.id = counted.rights_id
+    LEFT JOIN review_rights batchwide ON batchwide.id = batch.rights_id
+    LEFT JOIN review_rights sourcewide ON sourcewide.id = source.rights_id
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def sent_back(sources: Sources) -> Counter[int]:
+    """Return by source how many live records were sent back and have not been approved since."""
+    withdrawn = Withdrawal.objects.filter(kind__in=SENT_BACK).values("decision__record")
+    records = Record.objects.live().filter(pk__in=withdrawn, source__in=sources).exclude(state=State.APPROVED)
+    return Counter(dict(records.order_by().values_list("source").annotate(number=Count("pk"))))
+
+
+def approvals_this_week(sources: Sources) -> Counter[int]:
+    """Return by source how many approvals of the last seven days stand."""
+
+    def counted() -> list[list[int]]:
+        since = timezone.now() - timedelta(days=PACE_DAYS)
+        approvals = Decision.objects.filter(at__gte=since, approves=True, record__verdict=F("pk"))
+        by_source = approvals.order_by().values_list("record__source").annotate(number=Count("pk"))
+        return [list(row) for row in by_source]
+
+    pace = {source: number for source, number in kept("pace", PACE_CACHE_SECONDS, counted)}  # noqa: C416  lists in JSON
+    return Counter({source: pace.get(source, 0) for source in sources})
+
+
+def last_release() -> Release | None:
+    """Return the latest release that was cut."""
+    return Release.objects.filter(cut_at__isnull=False).order_by("-cut_at", "-pk").first()
+
+
+def in_last_release() -> Counter[str]:
+    """Return by slug how many records of a source are in the latest release."""
+    release = last_release()
+    return Counter({said["slug"]: said["records"] for said in release.sources} if release else {})
+
+
+@dataclass(slots=True)
+class Day:
+    """What was decided on a day, by verdict; undone decisions are left out."""
+
+    day: date
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.verdicts.total()
+
+    def parts(self) -> list[tuple[Verdict, int]]:
+        """Return every verdict with its number."""
+        return [(verdict, self.verdicts[verdict]) for verdict in Verdict]
+
+
+def made(period: "Period", sources: Sources) -> "QuerySet[Decision]":
+    """Return the decisions of the period on records of these sources: the lists that the figures lead to show them."""
+    kinds = [Decision.Kind.REVIEW, Decision.Kind.SETTLE]
+    decisions = Decision.objects.filter(at__gte=period.begin, at__lt=period.end, kind__in=kinds)
+    every = len(sources) == Source.objects.count()
+    return decisions if every else decisions.filter(record__source__in=sources)
+
+
+def throughput(decisions: "QuerySet[Decision]", period: "Period") -> list[Day]:
+    """Return every day of the period with what was decided on it."""
+    days = {day: Day(day) for day in period.days}
+    by_day = decisions.order_by().annotate(day=TruncDate("at")).values_list("day", "verdict")
+    for day, verdict, number in by_day.annotate(number=Count("pk")):
+        days[day].verdicts[verdict] += number
+    return list(days.values())
+
+
+class Median(models.Aggregate):
+    """The middle one of some numbers, or halfway between the two middle ones."""
+
+    function = "percentile_cont"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = models.FloatField()
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """What one person decided in the period, and the median of the seconds that a decision took."""
+
+    person: User
+    verdicts: Counter[str]
+    seconds: float
+    edits: int
+
+    @property
+    def total(self) -> int:
+        return self.verdicts.total()
+
+
+def reviewers(decisions: "QuerySet[Decision]") -> list[Reviewer]:
+    """Return who decided how much, the most first."""
+    found = decisions.order_by().values_list("reviewer", "verdict")
+    seconds = dict(decisions.order_by().values_list("reviewer").annotate(middle=Median("seconds")))
+    edits = dict(
+        decisions.exclude(revision=F("seen_revision")).order_by().values_list("reviewer").annotate(number=Count("pk"))
+    )
+    verdicts: dict[int, Counter[str]] = {}
+    for reviewer, verdict, number in found.annotate(number=Count("pk")):
+        verdicts.setdefault(reviewer, Counter())[verdict] = number
+    people = User.objects.in_bulk(verdicts)
+    rows = [Reviewer(people[pk], said, seconds[pk] or 0, edits.get(pk, 0)) for pk, said in verdicts.items()]
+    return sorted(rows, key=lambda row: (-row.total, row.person.username))
+
+
+def by_source(decisions: "QuerySet[Decision]") -> list[tuple[Source, Counter[str]]]:
+    """Return the sources that were decided on, with the numbers by verdict, the most first."""
+    counted: dict[int, Counter[str]] = {}
+    rows = decisions.order_by().values_list("record__source", "verdict").annotate(number=Count("pk"))
+    for source, verdict, number in rows:
+        counted.setdefault(source, Counter())[verdict] = number
+    sources = Source.objects.in_bulk(counted)
+    found: list[tuple[Source, Counter[str]]] = [(sources[pk], verdicts) for pk, verdicts in counted.items()]
+    return sorted(found, key=lambda row: (-row[1].total(), row[0].slug))
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How many records have waited from `since` to `until` days; None is an open end."""
+
+    since: int
+    until: int | None
+    number: int
+
+
+def ages(sources: Sources) -> list[Age]:
+    """Return how long the undecided records have waited, by the time of their import."""
+    waiting = Record.objects.live().filter(state__in=UNDECIDED, source__in=sources)
+    by_batch = dict(waiting.order_by().values_list("batch").annotate(number=Count("*")))
+    now, counted = timezone.now(), Counter[int]()
+    for batch, at in Batch.objects.filter(pk__in=by_batch).values_list("pk", "at"):
+        counted[sum(now - at >= age for age in AGES)] += by_batch[batch]
+    days = [0, *(age.days for age in AGES)]
+    return [
+        Age(days[place], days[place + 1] if place + 1 < len(days) else None, counted[place])
+        for place in range(len(days))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many approved records may leave how far, and the licences that say so with their numbers."""
+
+    name: str
+    number: int
+    licences: list[tuple[Licence, int]]
+
+
+def reaches(sources: Sources) -> list[Reach]:
+    """Return the approved records by how far their rights let them go."""
+    by_licence: Counter[str] = Counter()
+    for _source, licence, number in approved_by_licence(sources):
+        by_licence[licence] += number
+    groups: dict[str, set[str]] = {
+        "every": Licence.open(),
+        "research": Licence.research() - Licence.open(),
+        "inside": {Licence.FAIR_USE.value, Licence.UNKNOWN.value},
+        "nowhere": Licence.never_leaving(),
+    }
+    return [
+        Reach(
+            name,
+            sum(by_licence[licence] for licence in licences),
+            [(Licence(licence), by_licence[licence]) for licence in sorted(licences) if by_licence[licence]],
+        )
+        for name, licences in groups.items()
+    ]
