@@ -45,6 +45,10 @@ class Document(NamedTuple):
     claimed_copyright: str | None = None
     unknown_keys: tuple[str, ...] = ()
     """Keys that the format does not know, ``task_type/…`` for those inside; their values stay in ``raw``."""
+    more_minor: tuple[str, ...] = ()
+    """Fine task types that the record itself shows, such as the kind of question, to go with those of the source."""
+    more_domain: tuple[str, ...] = ()
+    """Fields of knowledge that the record itself names, to go behind those of the source."""
     facts: Mapping[str, object] = NO_FACTS
     """What the source says of the record, for thresholds and prompt templates, by plain English names.
 
@@ -126,6 +130,35 @@ UNREADABLE: dict[str, Fault] = {
     "compressed": Fault(
         "The file is a {kind} archive. Unpack it and import what is inside.",
         "文件是 {kind} 压缩包。请解压后再导入。",
+    ),
+    "archive_too_large": Fault(
+        "The {kind} file unpacks to more than {bytes} bytes, far more than text does, and was stopped there. Unpack it "
+        "and look at what is inside.",
+        "{kind} 文件解压后超过 {bytes} 字节，远超正常文本，已在此停止。请解压后查看内容。",
+    ),
+    "archive_cut_off": Fault(
+        "The {kind} file is cut off. What stands before the cut is taken in; send the whole file to add the rest.",
+        "{kind} 文件不完整。中断处之前的记录已收入；请重新上传完整文件以补齐其余部分。",
+    ),
+    "archive_damaged": Fault(
+        "The {kind} file is damaged. What stands before the damage is taken in; pack the file again and send it anew.",
+        "{kind} 文件已损坏。损坏处之前的记录已收入；请重新压缩后再次上传。",
+    ),
+    "damaged": Fault(
+        "The {kind} file is damaged or not complete. Write it anew.",
+        "{kind} 文件已损坏或不完整。请重新生成。",
+    ),
+    "columns_alike": Fault(
+        "Two columns are called {name}. Give each a name of its own in the first row.",
+        "有两列都叫 {name}。请在首行给每列不同的名称。",
+    ),
+    "no_column_names": Fault(
+        "The first row (line {line}) cannot be read as the names of the columns. Put the names there.",
+        "首行（第 {line} 行）无法读作列名。请在首行写出列名。",
+    ),
+    "no_list": Fault(
+        "The file is one JSON object without a list of records. Write one record a line, or a list of records.",
+        "文件是单个 JSON 对象，其中没有记录列表。请每行写一条记录，或写成记录的列表。",
     ),
     "not_text": Fault(
         "The file is {kind}, not a file of records. Export the records as JSONL or as a JSON array.",

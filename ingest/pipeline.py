@@ -246,12 +246,34 @@ def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: in
     """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
     for file in files:
         with file.path.open("rb") as stream:
-            records = READERS[file.format].read(
-                stream, container=file.container, offset=offset, line=line, encoding=file.encoding
+            records = _UntilBroken(
+                READERS[file.format].read(
+                    stream, container=file.container, offset=offset, line=line, encoding=file.encoding
+                )
             )
             while portion := _portion(records, file.number, stages):
                 yield portion
+            if records.trouble:
+                raise records.trouble
         offset = line = 0
+
+
+class _UntilBroken:
+    """The records of a file to the place from which it cannot be read, so that those before it are taken in."""
+
+    def __init__(self, records: "Iterator[Document | Refusal]") -> None:
+        self._records = records
+        self.trouble: Unreadable | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> "Document | Refusal":
+        try:
+            return next(self._records)
+        except Unreadable as error:
+            self.trouble = error
+            raise StopIteration from None
 
 
 def _portion(records: "Iterator[Document | Refusal]", file: int, stages: Stages) -> Portion | None:

@@ -6,7 +6,7 @@ quote or bracket costs one record and not all that follow.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from ingest.document import Refusal, Unreadable
 from ingest.readers import encodings
@@ -21,12 +21,14 @@ JOINT_BYTES = 256
 
 _WHITE = re.compile(rb"[ \t\r\n]*+")
 _JOINT = re.compile(rb"[ \t\r\n,]*+")
+_TO_MEMBER = re.compile(rb"[ \t\r\n,:]*+")
 _NESTED = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _BARE = re.compile(rb'[^,\[\]{}"]*+')
 _OPENING = re.compile(rb'\{[ \t\r\n]*+"[^"\\\r\n]{1,100}+"')
 _INDENT = re.compile(rb"\n[ \t]*+\Z")
 _QUOTE, _BACKSLASH, _CLOSED = ord('"'), ord("\\"), ord("]")
+_OPEN, _CLOSED_OBJECT = ord("{"), ord("}")
 _STRUCTURE = b'[]{}"'
 
 
@@ -38,26 +40,44 @@ def elements(
     Reading goes on after an element when its ``end`` and number are given. A refusal after which nothing can follow
     ends one byte beyond the file, so that a reading resumed there knows it. Raises ``Unreadable`` without an array.
     """
-    encoding = encodings.resolved(stream, encoding)
-    window = _Window(encodings.transcribed(stream, encoding))
+    window = _Window(encodings.transcribed(stream, encoding := encodings.resolved(stream, encoding)))
     if not (window.resume(offset) if offset else _enter_array(window)):
         return
+    line = yield from _until_closed(window, line, encoding)
+    if window.is_at_end():
+        return
+    window.at += 1
+    window.skip(_WHITE)
+    if not window.is_at_end():
+        yield window.refuse_rest("after_array", line)
+
+
+def members(
+    stream: encodings.ByteSource, *, offset: int = 0, line: int = 0, encoding: str = "utf-8"
+) -> Iterator[Piece | Refusal]:
+    """Every element of the first list of objects in the one object that ``stream`` holds, as :func:`elements` does.
+
+    What else stands in the object is passed over. Raises ``Unreadable`` when there is no such list.
+    """
+    window = _Window(encodings.transcribed(stream, encoding := encodings.resolved(stream, encoding)))
+    if window.resume(offset) if offset else _enter_member(window):
+        yield from _until_closed(window, line, encoding)
+
+
+def _until_closed(window: "_Window", line: int, encoding: str) -> Generator[Piece | Refusal, None, int]:
+    """Yield elements up to the closing bracket, at which the window then stands; at its end when there is none."""
     while True:
         joint = window.skip(_JOINT)
         line += 1
         if window.is_at_end():
             yield window.refuse_rest("array_not_closed", line)
-            return
+            return line
         if window.data[window.at] == _CLOSED:
-            break
+            return line
         element = _element(window, joint, line)
         yield element if encoding == "utf-8" else _checked(element, encoding)
         if element.end > window.offset:
-            return
-    window.at += 1
-    window.skip(_WHITE)
-    if not window.is_at_end():
-        yield window.refuse_rest("after_array", line)
+            return line
 
 
 class _Window:
@@ -121,11 +141,41 @@ def _enter_array(window: _Window) -> bool:
     return True
 
 
+def _enter_member(window: _Window) -> bool:
+    """Pass over all that stands before the first element of the first list of objects; False when the file is empty."""
+    window.read_on()
+    if window.data.startswith(encodings.byte_order_mark("utf-8")):
+        window.at = len(encodings.byte_order_mark("utf-8"))
+    window.skip(_WHITE)
+    if window.is_at_end():
+        return False
+    if window.data[window.at] != _OPEN:
+        raise Unreadable("no_list")
+    window.at += 1
+    while window.skip(_TO_MEMBER) is not None and not window.is_at_end() and window.data[window.at] != _CLOSED_OBJECT:
+        if _enter_list_of_objects(window):
+            return True
+    raise Unreadable("no_list")
+
+
+def _enter_list_of_objects(window: _Window) -> bool:
+    """Pass over a key or a value; True, and before its first element, when that is a list of objects."""
+    course: _Nesting | _Bare = _Nesting() if window.data[window.at] in _STRUCTURE else _Bare()
+    if window.data[window.at] == ord("["):
+        window.at += 1
+        window.skip(_WHITE)
+        if not window.is_at_end() and window.data[window.at] == _OPEN:
+            return True
+        course = _Nesting(depth=1)
+    _skip_element(window, course)
+    return False
+
+
 class _Nesting:
     """How far an element has been followed: open brackets, and whether within a string or just after a backslash."""
 
-    def __init__(self) -> None:
-        self.depth = 0
+    def __init__(self, depth: int = 0) -> None:
+        self.depth = depth
         self.quoted = self.escaped = False
 
     def follow(self, data: bytes, at: int, stop: int) -> tuple[int, bool]:

@@ -83,6 +83,16 @@ def decoded(raw: bytes, encoding: str) -> bytes:
         raise Malformed("undecodable", encoding=encoding, byte=error.start + 1) from None
 
 
+def text(raw: bytes, encoding: str) -> str:
+    """One line as text; raises ``Malformed`` when it is not in ``encoding``."""
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == "utf-8":
+            raise Malformed("not_utf8", byte=error.start + 1) from None
+        raise Malformed("undecodable", encoding=encoding, byte=error.start + 1) from None
+
+
 def transcribed(stream: ByteSource, encoding: str) -> ByteSource:
     """``stream`` read as UTF-8, offsets counting the bytes of that form; what cannot be decoded becomes ``UNDECODED``.
 

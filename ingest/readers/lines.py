@@ -23,8 +23,8 @@ def lines(
     """
     encoding = encodings.resolved(stream, encoding)
     carriage_return, is_utf8 = "\r".encode(encoding), encoding == "utf-8"
-    head, begin = _start(stream, encoding, offset)
-    for content, length in _physical_lines(stream, "\n".encode(encoding), head):
+    head, begin = start(stream, encoding, offset)
+    for content, length in physical_lines(stream, "\n".encode(encoding), head):
         line += 1
         end = begin + length
         raw = content.removesuffix(carriage_return)
@@ -40,7 +40,7 @@ def lines(
         begin = end
 
 
-def _start(stream: encodings.ByteSource, encoding: str, offset: int) -> tuple[bytes, int]:
+def start(stream: encodings.ByteSource, encoding: str, offset: int) -> tuple[bytes, int]:
     """Bytes read ahead, and the offset at which the first line begins: after a byte order mark."""
     if offset:
         stream.seek(offset)
@@ -50,7 +50,7 @@ def _start(stream: encodings.ByteSource, encoding: str, offset: int) -> tuple[by
     return (b"", len(mark)) if head == mark else (head, 0)
 
 
-def _physical_lines(stream: encodings.ByteSource, newline: bytes, head: bytes) -> Iterator[tuple[bytes, int]]:
+def physical_lines(stream: encodings.ByteSource, newline: bytes, head: bytes) -> Iterator[tuple[bytes, int]]:
     """Each line without its end, and its length with it; of a line beyond the limit only the beginning."""
     rest = b""
     for block in chain([head], iter(partial(stream.read, BLOCK_BYTES), b"")):

@@ -1,5 +1,6 @@
-"""What a container cuts out of a file: one record, not yet parsed."""
+"""What a container cuts out of a file: one record, not yet parsed unless the container had to."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -13,3 +14,5 @@ class Piece(NamedTuple):
     """As it stood in the file."""
     body: bytes
     """The same in UTF-8."""
+    fields: Mapping[str, object] | None = None
+    """The record itself, where it is not JSON: the cells of a row by the names of their columns, or ``lines``."""

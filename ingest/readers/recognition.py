@@ -3,12 +3,14 @@
 import codecs
 import io
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ingest.document import Refusal, Unreadable
-from ingest.readers import encodings
+from ingest.readers import compression, encodings, parquet, rows
 from ingest.readers.containers import CONTAINERS
 from ingest.readers.piece import Piece
 from ingest.readers.registry import READERS
@@ -17,13 +19,15 @@ from review.text.strict import Malformed, fault_position, parse_object, printabl
 
 SAMPLE_BYTES = 8 << 20
 SAMPLE_LINES = 1000
+SAMPLE_ROWS = 20
+SAMPLE_BLOCKS = 20
+MAX_NAME_CHARACTERS = 60
+"""Of a column."""
 MAX_FOREIGN_PERCENT = 1
 DEFAULT_FORMAT = "cqia"
 """Takes whatever the other shapes take too; stands in where no record of the sample is whole enough to tell."""
 
 ARCHIVES = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
     b"PK\x03\x04": "ZIP",
     b"PK\x05\x06": "ZIP",
     b"BZh": "bzip2",
@@ -31,6 +35,9 @@ ARCHIVES = {
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
     b"Rar!\x1a\x07": "RAR",
 }
+PACKED_AGAIN = {magic: compression.KINDS[kind] for magic, kind in compression.MAGIC.items()}
+"""Inside a packed file, one that is packed again."""
+TAR_MAGIC, TAR_PLACE = b"ustar", 257
 OTHER_KINDS = {
     b"\x89PNG\r\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -39,7 +46,6 @@ OTHER_KINDS = {
     b"%PDF-": "PDF",
     b"\x7fELF": "ELF",
     b"MZ\x90": "EXE",
-    b"PAR1": "Parquet",
     b"ARROW1": "Arrow",
     b"SQLite format 3": "SQLite",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "Microsoft Office",
@@ -80,29 +86,57 @@ def recognise(
     """
     if format is not None and format not in READERS:
         raise Unreadable("unknown_format", format=printable(format), known=", ".join(READERS))
-    sample, is_whole = _sample(Path(path))
+    sample, is_whole, packing = _sample(Path(path))
+    ending = f".{packing}" if packing else ""
+    if sample.startswith(parquet.MAGIC):
+        return _parquet(Path(path), format, packing)
     found = _encoding(sample, encoding, is_whole=is_whole)
     text = sample if found == "utf-8" else sample.decode(found, "replace").encode()
     text = text.removeprefix(codecs.BOM_UTF8)
     if not text or text.isspace():
-        return Recognised(format or DEFAULT_FORMAT, "jsonl", found, is_empty=is_whole)
-    container = _container(text)
-    return Recognised(format or _format(text, container), container, found)
+        return Recognised(format or DEFAULT_FORMAT, f"jsonl{ending}", found, is_empty=is_whole)
+    container = _container(text, is_whole=is_whole)
+    return Recognised(format or _format(text, container), container + ending, found)
 
 
-def _sample(path: Path) -> tuple[bytes, bool]:
-    """The beginning of the file, and whether that is all of it."""
+def _sample(path: Path) -> tuple[bytes, bool, str]:
+    """The beginning of what the file holds, whether that is all of it, and how the file is packed."""
     try:
         if path.exists() and not path.is_file():
             raise Unreadable("not_a_file", name=printable(path.name))
         with path.open("rb") as file:
-            sample = file.read(SAMPLE_BYTES + 1)
+            packing = compression.packing(file.read(max(map(len, compression.MAGIC))))
+            file.seek(0)
+            sample = _beginning(compression.unpacked(file, packing) if packing else file)
     except (OSError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise Unreadable("cannot_open", name=printable(path.name), reason=printable(reason)) from None
-    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES
+    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES, packing
+
+
+def _beginning(stream: encodings.ByteSource) -> bytes:
+    """The first bytes of a stream; of one that is damaged further on, those before: the job says so in its place."""
+    sample = bytearray()
+    try:
+        while len(sample) <= SAMPLE_BYTES and (block := stream.read(SAMPLE_BYTES + 1 - len(sample))):
+            sample += block
+    except Unreadable:
+        if not sample:
+            raise
+    return bytes(sample)
+
+
+def _parquet(path: Path, format: str | None, packing: str) -> Recognised:  # noqa: A002 -- as above
+    if packing:
+        raise Unreadable("compressed", kind=compression.KINDS[packing])
+    with path.open("rb") as file:
+        pieces = list(islice(CONTAINERS["parquet"](file), SAMPLE_LINES))
+    is_empty = not pieces
+    if format is None and not is_empty:
+        format = _format_of(pieces)  # noqa: A001 -- as above
+    return Recognised(format or DEFAULT_FORMAT, "parquet", "utf-8", is_empty=is_empty)
 
 
 def _encoding(sample: bytes, declared: str | None, *, is_whole: bool) -> str:
@@ -130,9 +164,11 @@ def _refuse_utf16(sample: bytes) -> None:
 
 
 def _refuse_other_kinds(sample: bytes) -> None:
-    for magic, kind in ARCHIVES.items():
+    for magic, kind in (*ARCHIVES.items(), *PACKED_AGAIN.items()):
         if sample.startswith(magic):
             raise Unreadable("compressed", kind=kind)
+    if sample[TAR_PLACE:].startswith(TAR_MAGIC):
+        raise Unreadable("compressed", kind="tar")
     head = sample[:SAMPLE_LINES].removeprefix(codecs.BOM_UTF8).lstrip()
     for magic, kind in OTHER_KINDS.items():
         if head.startswith(magic):
@@ -185,30 +221,72 @@ def _check_declared(sample: bytes, encoding: str, *, is_whole: bool) -> None:
         raise Unreadable("not_in_encoding", encoding=encoding, line=wrong[0].line)
 
 
-def _container(text: bytes) -> str:
+def _container(text: bytes, *, is_whole: bool) -> str:
     """Which container ``text`` is in; a list alone on its line before a line with an object is a faulty record."""
     text = text.lstrip()
-    if not text.startswith(b"["):
-        return "jsonl"
     first, _, rest = text.partition(b"\n")
-    return "jsonl" if rest.lstrip().startswith(b"{") and fault_position(first) is None else "array"
+    if text.startswith(b"["):
+        return "jsonl" if rest.lstrip().startswith(b"{") and fault_position(first) is None else "array"
+    if text.startswith(b"{"):
+        return "object" if _is_one_object(text, first, rest, is_whole=is_whole) else "jsonl"
+    return _text_container(text) or "jsonl"
+
+
+def _is_one_object(text: bytes, first: bytes, rest: bytes, *, is_whole: bool) -> bool:
+    """Whether the text is one object with a list of records in it, rather than an object a line."""
+    if b"\n{" in text:
+        return False
+    try:
+        item = next(CONTAINERS["object"](io.BytesIO(text)), None)
+    except Unreadable:
+        return False
+    if item is None:
+        return False
+    if is_whole and not rest.strip() and fault_position(first) is None:
+        record = _record(Piece(1, 0, len(first), first, first))
+        return record is not None and _fitting(record) is None
+    return fault_position(first) is not None
+
+
+def _text_container(text: bytes) -> str:
+    """Which container text that is not JSON is in; empty when it is in none."""
+    pieces = islice(CONTAINERS["blocks"](io.BytesIO(text)), SAMPLE_BLOCKS)
+    if any(piece.fields and _fitting(piece.fields) for piece in pieces if isinstance(piece, Piece)):
+        return "blocks"
+    return next((name for name, delimiter in rows.DELIMITERS.items() if _is_table(text, delimiter)), "")
+
+
+def _is_table(text: bytes, delimiter: str) -> bool:
+    """Whether the first rows have as many cells, more than one, and the first looks like the names of columns."""
+    names, *others = rows.first_rows(text, delimiter, SAMPLE_ROWS) or [[]]
+    alike = sum(len(cells) == len(names) for cells in others)
+    are_names = all(name.strip() and len(name) <= MAX_NAME_CHARACTERS for name in names)
+    return len(names) > 1 and are_names and alike * 2 > len(others)
 
 
 def _format(text: bytes, container: str) -> str:
     """The format of the first record that fits one."""
+    pieces = list(islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES))
+    if container == "jsonl" and _SPREAD_OBJECT.match(text) and not any(_fits_any(piece) for piece in pieces):
+        raise Unreadable("one_object")
+    return _format_of(pieces)
+
+
+def _format_of(pieces: Iterable[Piece | Refusal]) -> str:
+    """The format that most of the records fit, each counted for the first that it fits."""
+    fitting: Counter[str] = Counter()
     keys: tuple[str, ...] = ()
     is_unclear = False
-    for piece in islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES):
+    for piece in pieces:
         record = _record(piece)
         if record is None:
             is_unclear = is_unclear or _may_be_record(piece)
-            continue
-        fitting = next((name for name, reader in READERS.items() if reader.fits(record)), None)
-        if fitting:
-            return fitting
-        keys = keys or tuple(record)
-    if _SPREAD_OBJECT.match(text):
-        raise Unreadable("one_object")
+        elif name := _fitting(record):
+            fitting[name] += 1
+        else:
+            keys = keys or tuple(record)
+    if fitting:
+        return fitting.most_common(1)[0][0]
     if keys:
         raise Unreadable("unknown_shape", keys=", ".join(map(printable, keys[:12])), known=", ".join(READERS))
     if is_unclear:
@@ -216,9 +294,21 @@ def _format(text: bytes, container: str) -> str:
     raise Unreadable("no_records")
 
 
+def _fits_any(piece: Piece | Refusal) -> bool:
+    record = _record(piece)
+    return record is not None and _fitting(record) is not None
+
+
+def _fitting(record: Record) -> str | None:
+    """The first format that a record fits."""
+    return next((name for name, reader in READERS.items() if reader.fits(record)), None)
+
+
 def _record(piece: Piece | Refusal) -> Record | None:
     if isinstance(piece, Refusal):
         return None
+    if piece.fields is not None:
+        return piece.fields
     try:
         return parse_object(piece.body)
     except Malformed:

@@ -1,19 +1,33 @@
 """What every reader is made of, and how the fields that several shapes share are taken from a record."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ingest.document import NO_METADATA, Document, Refusal
-from ingest.readers.containers import CONTAINERS
+from ingest.readers.containers import cut
 from ingest.readers.piece import Piece
-from review.text.strict import Malformed, is_blank, parse_object, printable, text_field
+from review.text.strict import (
+    MAX_FIELD_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    Malformed,
+    is_blank,
+    parse_object,
+    printable,
+    text_field,
+)
 
-type Record = dict[str, object]
+type Record = Mapping[str, object]
 
 IDENTIFIER_KEYS = ("external_id", "id")
 MAX_IDENTIFIER_CHARACTERS = 200
 MAX_UNKNOWN_KEYS = 50
+MISSING_WORDS = frozenset({"无", "暂无", "none", "null", "nan", "n/a"})
+"""What tables hold where a text is missing."""
+
+_NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([千万亿kKwW]?)")
+_MULTIPLES = {"": 1, "千": 1000, "k": 1000, "K": 1000, "万": 10_000, "w": 10_000, "W": 10_000, "亿": 100_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +53,74 @@ class Reader:
         """Every record of ``stream``, as a document or as its refusal, in the order of the file.
 
         Reading goes on after any of them when its ``end`` and ``line`` are given as ``offset`` and ``line``. Offsets
-        are bytes of the file; of an array in another encoding than UTF-8 they are bytes of its UTF-8 form, in which
-        ``raw`` is too. Raises ``Unreadable`` when the stream is not in the container or the encoding is unknown.
+        are bytes of the file; of a packed one, bytes of what is inside; of an array in another encoding than UTF-8,
+        bytes of its UTF-8 form, in which ``raw`` is too; of Parquet, rows. Raises ``Unreadable`` when the stream is not
+        in the container, is damaged or grows beyond the limits, or the encoding is unknown.
         """
-        for piece in CONTAINERS[container](stream, offset=offset, line=line, encoding=encoding):
+        for piece in cut(stream, container=container, offset=offset, line=line, encoding=encoding):
             if isinstance(piece, Refusal):
                 yield piece
                 continue
             try:
-                document = self.document(parse_object(piece.body), piece)
+                record = parse_object(piece.body) if piece.fields is None else piece.fields
+                document = self.document(record, piece)
             except Malformed as fault:
                 yield Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.raw)
             else:
                 yield document
+
+
+def made(piece: Piece, instruction: str, output: str, **others: Any) -> Document:
+    """A document at the place of the piece; what was put together is held to the limits of a field once more."""
+    if len(instruction) > MAX_FIELD_CHARACTERS or is_blank(instruction):
+        text_field(instruction, "/instruction", allow_empty="facts" in others)
+    if len(output) > MAX_FIELD_CHARACTERS:
+        text_field(output, "/output")
+    return Document(
+        piece.line, piece.offset, piece.end, piece.raw, instruction, others.pop("input", ""), output, **others
+    )
+
+
+def text(record: Record, *keys: str) -> str:
+    """The first of the fields that holds something, as text; empty when none does. Numbers are written out."""
+    for key in keys:
+        value = record.get(key)
+        if value is None or value == "":
+            continue
+        if type(value) in {int, float}:
+            value = str(value)
+        found = text_field(value, f"/{key}")
+        if found.strip().lower() not in MISSING_WORDS:
+            return found
+    return ""
+
+
+def label(record: Record, *keys: str) -> tuple[str, ...]:
+    """What the fields that are there hold, as labels."""
+    found = (text_field(text(record, key), f"/{key}", max_characters=MAX_LABEL_CHARACTERS).strip() for key in keys)
+    return tuple(word for word in found if word)
+
+
+def number(value: object) -> int | float | None:
+    """A number, also one in words such as ``赞同 1.2 万``; None where there is none."""
+    if type(value) in {int, float}:
+        return value  # type: ignore[return-value]  # the two types were just asked for
+    found = _NUMBER.search(value.replace(",", "")) if isinstance(value, str) else None
+    if not found:
+        return None
+    figure = float(found[1]) * _MULTIPLES[found[2]]
+    return int(figure) if figure.is_integer() else figure
+
+
+def metadata_of(**facts: object) -> str:
+    """Source facts written as in the published data, ``qid:1, aid:2``; those that are empty are left out."""
+    parts = [f"{name}:{value}" for name, value in facts.items() if value is not None and value != ""]
+    return ", ".join(parts) or NO_METADATA
+
+
+def without_empty(**facts: object) -> dict[str, object]:
+    """The facts that are there."""
+    return {name: value for name, value in facts.items() if value is not None and value != ""}
 
 
 def instruction(record: Record) -> str:

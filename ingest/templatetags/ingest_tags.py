@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils.timesince import timesince
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from ingest.forms import FORMAT_NAMES
+from ingest.readers.compression import KINDS
 from review.models import AnswerFrom
 
 if TYPE_CHECKING:
@@ -15,8 +17,16 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-FORMATS = {"cqia": "CQIA", "alpaca": "Alpaca"}
-CONTAINERS = {"jsonl": "JSONL", "array": "JSON"}
+CONTAINERS = {
+    "jsonl": "JSONL",
+    "array": "JSON",
+    "object": "JSON",
+    "csv": "CSV",
+    "tsv": "TSV",
+    "semicolons": "CSV (;)",
+    "blocks": gettext_lazy("blocks of lines"),
+    "parquet": "Parquet",
+}
 MINUTE = 60
 
 
@@ -40,13 +50,15 @@ def span(job: "Job") -> str:
 @register.filter
 def format_word(name: str) -> str:
     """Return what a format is called on pages."""
-    return FORMATS.get(name, name)
+    return str(FORMAT_NAMES.get(name, name))
 
 
 @register.filter
 def container_word(name: str) -> str:
-    """Return what a container is called on pages."""
-    return CONTAINERS.get(name, name)
+    """Return what a container is called on pages, and how it is packed."""
+    kind, _dot, packing = name.partition(".")
+    word = str(CONTAINERS.get(kind, kind))
+    return f"{word}, {KINDS[packing]}" if packing else word
 
 
 @register.filter

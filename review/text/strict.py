@@ -134,6 +134,33 @@ FAULTS: dict[str, Fault] = {
         "The record has no question, and no prompt template of its source fits what it holds ({facts}). Give it a "
         "title, or import it into a source made by templates.",
         "记录没有问题，而该来源的提示模板都不适合它已有的内容（{facts}）。请补上标题，或导入到用模板制作的来源。",
+    "tool_turn": Fault(
+        "{field} is a turn of a tool or function, which the nine fields cannot hold. Leave the conversation out.",
+        "{field}是工具或函数调用的轮次，九个字段无法容纳。请去掉这段对话。",
+    ),
+    "turn_order": Fault(
+        "{field} is out of turn: people and model must take turns, a person first. Repair the conversation.",
+        "{field}的轮次顺序不对：须由用户开始、与模型交替。请修复这段对话。",
+    ),
+    "not_only_text": Fault(
+        "{field} holds something else than text, such as an image. Leave the record out.",
+        "{field}含有文本以外的内容，例如图片。请去掉这条记录。",
+    ),
+    "bad_row": Fault(
+        "The row cannot be read as cells: a quote is missing, or stands inside a quoted cell without being doubled.",
+        "这一行无法拆成单元格：缺少引号，或带引号的单元格内的引号没有写成两个。",
+    ),
+    "wrong_columns": Fault(
+        "The row has {found} cells, and there are {expected} columns. Repair the row.",
+        "这一行有 {found} 个单元格，而列数是 {expected}。请修正这一行。",
+    ),
+    "not_a_block": Fault(
+        "The block of lines is not built like the others: {expected} are expected. Repair it.",
+        "这一段的结构与其他段不同：应为{expected}。请修正。",
+    ),
+    "no_such_option": Fault(
+        "{field} names the answer {answer}, which is none of the options. Correct it.",
+        "{field}给出的答案 {answer} 不在选项之中。请更正。",
     ),
     "array_not_closed": Fault(
         "The list ends without its closing bracket: the file may be cut off. Compare it with its origin.",

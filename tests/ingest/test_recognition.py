@@ -165,16 +165,22 @@ def test_text_in_no_known_encoding_is_refused_without_a_guess(file: Path) -> Non
         (b"%PDF-1.7\n", "not_text"),
         (b"\n<!DOCTYPE html><html>{}</html>", "not_text"),
         (b'<?xml version="1.0"?>', "not_text"),
-        (b"PAR1\x15\x04", "not_text"),
-        (gzip.compress(PAIRS.encode()), "compressed"),
-        (b"\x28\xb5\x2f\xfd\x24\x00", "compressed"),
+        (b"PAR1\x15\x04", "damaged"),
+        (gzip.compress(gzip.compress(PAIRS.encode())), "compressed"),
+        (gzip.compress(b"PAR1" + b"\x00" * 50), "compressed"),
+        (gzip.compress(b"\x00" * 257 + b"ustar  "), "compressed"),
+        (gzip.compress(b"\x89PNG\r\n\x1a\n"), "not_text"),
+        (b"\x28\xb5\x2f\xfd\x24\x00", "archive_cut_off"),
+        (b"\x1f\x8b\x07\x00no more", "archive_damaged"),
         (b"\xfd7zXZ\x00", "compressed"),
-        ("科室,问题\n内科,怎么办\n".encode(), "no_records"),
+        ("科室,备注\n内科,怎么办\n".encode(), "unknown_shape"),
+        ("问题,答案,答案\n甲,乙,丙\n".encode(), "columns_alike"),
+        ("今天下雨，明天天晴。\n后天有风。\n".encode(), "no_records"),
         (b"42", "no_records"),
         (b"[1, 2]", "no_records"),
-        (b'{"prompt": "a", "answer": "b"}\n{"prompt": "a"}', "unknown_shape"),
-        (b'[{"question": "a"}]', "unknown_shape"),
-        (b'{\n  "example": [\n    {"instruction": "a"}\n  ]\n}\n', "one_object"),
+        (b'{"left": "a", "right": "b"}\n{"left": "a"}', "unknown_shape"),
+        (b'[{"size": "a"}]', "unknown_shape"),
+        (b'{\n  "example": [\n    1, 2\n  ]\n}\n', "one_object"),
     ],
 )
 def test_other_files_are_refused_whole(file: Path, data: bytes, code: str) -> None:
@@ -191,8 +197,8 @@ def test_zip_is_refused_whole(file: Path) -> None:
 
 
 def test_unknown_shape_names_its_keys(file: Path) -> None:
-    fault = refused(file, b'{"prompt": "a", "\\u001b[0m": "b"}')
-    assert fault.parameters == {"keys": r"prompt, \x1b[0m", "known": "cqia, alpaca"}
+    fault = refused(file, b'{"size": "a", "\\u001b[0m": "b"}')
+    assert fault.parameters == {"keys": r"size, \x1b[0m", "known": ", ".join(READERS)}
 
 
 def test_what_cannot_be_opened_is_unreadable(tmp_path: Path) -> None:

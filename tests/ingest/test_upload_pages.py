@@ -127,7 +127,7 @@ def test_files_beyond_the_limit_are_refused_and_the_fields_are_kept(gao: User, s
     ("content", "sentence"),
     [
         (b"\x89PNG\r\n\x1a\n", "The file is PNG, not a file of records."),
-        (b"\x1f\x8b\x08", "The file is a gzip archive."),
+        (b"PK\x03\x04", "The file is a ZIP archive."),
         (b'{"a": 1}\n', "the first has the keys: a."),
         (
             ("问题：天为什么是蓝色的？回答：因为散射。" * 9).encode("gb18030"),

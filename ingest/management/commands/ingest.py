@@ -29,8 +29,9 @@ _RIGHTS_UNKNOWN = gettext_lazy(
 
 class Command(BaseCommand):
     help = (
-        "Import files of records as one job: JSONL or a JSON array, in the nine-field, eight-field, Alpaca or "
-        "instruction/output shape. The command does the job itself. When it is killed, a running worker goes on with "
+        "Import files of records as one job: JSONL, JSON, CSV or TSV, blocks of lines or Parquet, plain or packed with "
+        "gzip or Zstandard, in any of the formats of the README. The command does the job itself. When it is killed, a "
+        "running worker goes on with "
         "the job; `ingest --resume JOB` does, too, and so does the same command again: what is in counts as unchanged."
     )
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         add("--source", metavar="SLUG", help="the source in the catalogue, such as ruozhiba")
         add("--licence", metavar="NAME", default="", help=f"of these files: {', '.join(Licence.values)}")
         add("--holder", metavar="TEXT", default="", help="who holds the rights in these files")
-        add("--format", metavar="NAME", default="", help=f"{' or '.join(READERS)}; recognised when left out")
+        add("--format", metavar="NAME", default="", help=f"{', '.join(READERS)}; recognised when left out")
         add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
         add("--mapping", metavar="FILE", help="not available in this version")
         add("--rules", metavar="NAME,…", help="not available in this version")

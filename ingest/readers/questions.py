@@ -1,0 +1,118 @@
+"""How exam questions are laid out: options under the stem, the analysis before the answer, the answer always alike."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from review.text.strict import Malformed
+
+LETTERS = "ABCDEFGHIJ"
+ANSWER = "答案："
+SINGLE, MULTIPLE = "单项选择题", "多项选择题"
+
+_NUMBER = re.compile(r"\s*(?:【\d{1,4}】|[(（]\d{1,3}[)）]|\d{1,3}\s*(?:[．、]|\.(?!\d)|\.(?=\d{4}\s*年)))\s*")
+_POINTS = re.compile(r"[(（]\s*\d{1,3}(?:\.\d)?\s*分\s*[)）]\s*")
+_MARKER = re.compile(r"\s*[(（]?([A-Ja-j])\s*[)）．.、:：]\s*|\s*([A-J])\s+")
+_INLINE_MARKER = re.compile(r"(?:(?<=[\s。；;，,)）])|^)([A-J])\s*[．.、]\s*", re.MULTILINE)
+_SENTENCE_END = tuple("。！？；：…”』」!?;:")
+_NEW_ITEM = re.compile(
+    r"\s*(?:[A-J]\s*[．.、]|[①-⑳]|[(（]?\d{1,2}[)）．、]|[(（][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、|材料|【|故选|故答案)"
+)
+_SAID_ANSWER = re.compile(
+    r"[\s，,]*(?:故|因此|所以|综上(?:所述)?|据此)?[，,]?\s*(?:本题)?(?:的)?(?:正确)?(?:参考)?"
+    r"(?:答案\s*(?:应?[为选是]|[:：])|[应故]?选择?)\s*[:：]?\s*([A-J](?:[、,，\s]*[A-J])*)\s*项?\s*[。.]?\s*\Z"
+)
+_WORD_END, _WORD_BEGIN = re.compile(r"[A-Za-z,.;:]\Z"), re.compile(r"[A-Za-z]")
+
+
+def stem(text: str) -> str:
+    """A question without its number and points in the paper, its broken lines joined, its options line by line."""
+    text = joined_lines(text)
+    text = text[match.end() :] if (match := _NUMBER.match(text)) else text
+    text = text[match.end() :] if (match := _POINTS.match(text)) else text
+    return _options_apart(text).strip()
+
+
+def joined_lines(text: str) -> str:
+    """A text whose lines were broken where the page ended, in one piece again; its own paragraphs stay."""
+    lines = [line.strip() for line in text.replace("\r\n", "\n").split("\n")]
+    whole = lines[0]
+    for line in lines[1:]:
+        before = whole.rsplit("\n", 1)[-1]
+        if not line or not before or before.endswith(_SENTENCE_END) or _NEW_ITEM.match(line):
+            whole += f"\n{line}"
+        else:
+            whole += f" {line}" if _WORD_END.search(before) and _WORD_BEGIN.match(line) else line
+    return re.sub(r"\n{2,}", "\n", whole).strip()
+
+
+def with_options(question: str, options: Sequence[str]) -> str:
+    """A question with its options under it, each behind its letter, whatever letters they had."""
+    lines = [f"{letter}. {bare_option(option, letter)}" for letter, option in zip(LETTERS, options, strict=False)]
+    return "\n".join([question.strip(), *lines])
+
+
+def bare_option(option: str, letter: str) -> str:
+    """An option without the letter that it may bear already."""
+    match = _MARKER.match(option)
+    is_marked = match and (match[1] or match[2]).upper() == letter
+    return (option[match.end() :] if match and is_marked else option).strip()
+
+
+def answer(letters_or_text: str, analysis: str = "") -> str:
+    """The analysis, then the answer; an analysis that ends by stating the same answer states it once."""
+    said = letters_or_text.strip()
+    analysis = joined_lines(analysis) if analysis else ""
+    if analysis and (match := _SAID_ANSWER.search(analysis)) and letters_in(match[1]) == letters_in(said):
+        analysis = analysis[: match.start()].rstrip(" ，,\n")
+        analysis += "" if analysis.endswith(_SENTENCE_END) or not analysis else "。"
+    stated = f"{ANSWER}{said}" if said else ""
+    return "\n\n".join(part for part in (analysis, stated) if part)
+
+
+def letters_in(said: str) -> str:
+    """The letters of the options that an answer names, in order; empty when it is a text."""
+    bare = re.sub(r"[\s,，、.。;；()（）]", "", said).upper()
+    return "".join(sorted(set(bare))) if bare and all(sign in LETTERS for sign in bare) else ""
+
+
+def letters_of(value: object, pointer: str, count: int) -> str:
+    """The letters of the right ones among ``count`` options, from letters, a list of them, or a number from 0."""
+    values = value if isinstance(value, list) else [value]
+    found = ""
+    for item in values:
+        if item is None or item == "":
+            continue
+        named = LETTERS[item] if type(item) is int and 0 <= item < len(LETTERS) else letters_in(str(item))
+        if not named or any(letter not in LETTERS[:count] for letter in named):
+            raise Malformed("no_such_option", pointer, answer=str(item)[:20])
+        found += named
+    return "".join(sorted(set(found)))
+
+
+def kind(letters: str) -> tuple[str, ...]:
+    """What kind of question it is by its answer, as a label; nothing when that cannot be told."""
+    return ((SINGLE if len(letters) == 1 else MULTIPLE),) if letters else ()
+
+
+def _options_apart(text: str) -> str:
+    """Each option of a run A, B, C … on its own line; nothing changes when there is no such run at the end."""
+    found = list(_INLINE_MARKER.finditer(text))
+    runs = [place for place, match in enumerate(found) if match[1] == "A"]
+    for place in reversed(runs):
+        run = found[place:]
+        if len(run) > 1 and all(match[1] == letter for match, letter in zip(run, LETTERS, strict=False)):
+            ends = [match.start() for match in run[1:]] + [len(text)]
+            options = [text[match.end() : end] for match, end in zip(run, ends, strict=True)]
+            return with_options(text[: run[0].start()], [" ".join(option.split()) for option in options])
+    return text
+
+
+def columns(record: Mapping[str, object]) -> list[str]:
+    """The names of the columns A, B, C … that the record has, in order."""
+    names: list[str] = []
+    for letter in LETTERS:
+        name = next((key for key in (letter, letter.lower(), f"option_{letter.lower()}") if key in record), None)
+        if name is None:
+            break
+        names.append(name)
+    return names

@@ -1,0 +1,163 @@
+"""The containers of delimited text: one record a row, its cells named by the first row; quoted cells hold line feeds.
+
+A row that cannot be read, because a quote is missing or cells are, costs its first line alone: reading goes on with
+the line after it.
+"""
+
+import csv
+from collections import Counter, deque
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from ingest.document import Refusal, Unreadable
+from ingest.readers import encodings
+from ingest.readers.lines import physical_lines, start
+from ingest.readers.piece import Piece
+from review.text.strict import MAX_LINE_BYTES, Malformed, printable
+
+DELIMITERS = {"csv": ",", "tsv": "\t", "semicolons": ";"}
+"""By the name of the container."""
+MAX_COLUMNS = 500
+
+
+class _Line(NamedTuple):
+    """A line of the file: as it stood, its end included in the text alone, and what is wrong with it."""
+
+    raw: bytes
+    text: str
+    number: int
+    offset: int
+    end: int
+    fault: Malformed | None
+
+
+def rows(
+    stream: encodings.ByteSource, *, offset: int = 0, line: int = 0, encoding: str = "utf-8", delimiter: str = ","
+) -> Iterator[Piece | Refusal]:
+    """Every row below the first; a row of several lines bears the number of its last one, as an editor shows it.
+
+    Reading goes on after a row when its ``end`` and ``line`` are given; the first row is then read again for the names
+    of the columns. Raises ``Unreadable`` when two columns have the same name, or the first row cannot be read.
+    """
+    encoding = encodings.resolved(stream, encoding)
+    heading = _Lines(stream, encoding)
+    names = _names(heading, delimiter)
+    if offset:
+        stream.seek(offset)
+    yield from _pieces(_Lines(stream, encoding, offset, line) if offset else heading, names, delimiter)
+
+
+def first_rows(text: bytes, delimiter: str, count: int) -> list[list[str]]:
+    """The cells of the first rows of ``text`` in UTF-8 that are not blank, as far as they can be read."""
+    lines = (f"{line}\n" for line in text.decode(errors="replace").split("\n"))
+    found: list[list[str]] = []
+    try:
+        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
+            if cells:
+                found.append(cells)
+            if len(found) == count:
+                break
+    except csv.Error:
+        pass
+    return found
+
+
+CONTAINERS = {name: partial(rows, delimiter=delimiter) for name, delimiter in DELIMITERS.items()}
+
+
+class _Lines:
+    """The lines that ``csv`` asks for; those given for the row that is being read can be taken back."""
+
+    def __init__(self, stream: encodings.ByteSource, encoding: str, offset: int = 0, line: int = 0) -> None:
+        self.encoding = encoding
+        self.newline = "\n".encode(encoding)
+        head, self._offset = start(stream, encoding, offset)
+        self._coming = physical_lines(stream, self.newline, head)
+        self._number = line
+        self._waiting: deque[_Line] = deque()
+        self.given: list[_Line] = []
+        self._held = 0
+
+    def begin_row(self) -> None:
+        self.given, self._held = [], 0
+
+    def take_back(self, lines: list[_Line]) -> None:
+        self._waiting.extendleft(reversed(lines))
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if self._held > MAX_LINE_BYTES:
+            raise StopIteration
+        line = self._waiting.popleft() if self._waiting else self._read()
+        self.given.append(line)
+        self._held += len(line.raw)
+        return line.text
+
+    def _read(self) -> _Line:
+        content, length = next(self._coming)
+        begin, self._offset = self._offset, self._offset + length
+        self._number += 1
+        text, fault = "", None
+        if len(content) > MAX_LINE_BYTES:
+            fault = Malformed("line_too_long", limit=MAX_LINE_BYTES)
+        else:
+            try:
+                text = encodings.text(content, self.encoding)
+            except Malformed as found:
+                text, fault = content.decode(self.encoding, "replace"), found
+        raw = content.removesuffix("\r".encode(self.encoding))
+        return _Line(raw, f"{text.removesuffix('\r')}\n", self._number, begin, self._offset, fault)
+
+
+def _names(lines: _Lines, delimiter: str) -> list[str]:
+    """The names of the columns, from the first row that is not blank."""
+    for cells in _cells(lines, delimiter):
+        if cells is None or lines.given[-1].fault:
+            raise Unreadable("no_column_names", line=lines.given[0].number)
+        names = [name.strip() or str(place) for place, name in enumerate(cells, start=1)]
+        name, times = Counter(names).most_common(1)[0]
+        if times > 1:
+            raise Unreadable("columns_alike", name=printable(name))
+        return names[:MAX_COLUMNS]
+    return []
+
+
+def _cells(lines: _Lines, delimiter: str) -> Iterator[list[str] | None]:
+    """The cells of one row after another, None where they cannot be told apart; blank lines are passed over."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        lines.begin_row()
+        try:
+            cells = next(reader)
+        except csv.Error:
+            yield None
+        except StopIteration:
+            return
+        else:
+            if cells or lines.given[0].fault:
+                yield cells
+
+
+def _pieces(lines: _Lines, names: list[str], delimiter: str) -> Iterator[Piece | Refusal]:
+    for cells in _cells(lines, delimiter):
+        given = lines.given
+        fault = next((line.fault for line in given if line.fault), None)
+        if cells is None or len(cells) != len(names):
+            fault = given[0].fault or _fault(cells, names)
+            lines.take_back(given[1:])
+            given = given[:1]
+        first, last = given[0], given[-1]
+        raw = first.raw if first is last else lines.newline.join(line.raw for line in given)
+        if fault:
+            yield Refusal.because(fault, line=last.number, offset=first.offset, end=last.end, raw=raw)
+        else:
+            yield Piece(last.number, first.offset, last.end, raw, b"", dict(zip(names, cells or (), strict=True)))
+
+
+def _fault(cells: list[str] | None, names: list[str]) -> Malformed:
+    if cells is None:
+        return Malformed("bad_row")
+    return Malformed("wrong_columns", found=len(cells), expected=len(names))
