@@ -9,7 +9,6 @@ from review.text.strict import Malformed, string_list, text_field
 
 BLOCK_LINES = "答案字母、题干、选项各一行"
 _LETTER = re.compile(r"\s*[A-Ja-j]\s*")
-_OPTION = re.compile(r"\s*([A-J])(?:\s*[．.、)）:：]|\s)")
 LEAST_OPTIONS = 2
 
 ANALYSES = ("analysis", "explanation", "solution", "解析")
@@ -156,38 +155,31 @@ def columns(record: shape.Record, piece: Piece) -> Document:
 def fits_block(record: shape.Record) -> bool:
     """Whether the record is a block of lines that begins with a letter and ends with options."""
     lines = record.get("lines")
-    return isinstance(lines, list) and _first_option(lines) is not None
+    return isinstance(lines, list) and _parts(lines) is not None
 
 
 def block(record: shape.Record, piece: Piece) -> Document:
     """The document of a question that stands in a block of lines; raises ``Malformed``."""
-    lines = _texts(record.get("lines"), "/lines")
-    first = _first_option(lines)
-    if first is None:
+    parts = _parts(_texts(record.get("lines"), "/lines"))
+    if parts is None:
         raise Malformed("not_a_block", expected=BLOCK_LINES)
-    given = lines[first:]
-    letters = questions.letters_of(lines[0].strip(), "/lines/0", len(given))
-    asked = "\n".join(questions.stem(line) for line in lines[1:first])
+    answer, asked, given = parts
+    letters = questions.letters_of(answer.strip(), "/lines/0", len(given))
     return shape.made(
         piece,
-        questions.with_options(asked, given),
+        questions.with_options("\n".join(questions.stem(line) for line in asked), given),
         questions.answer(letters),
         more_minor=questions.kind(letters),
     )
 
 
-def _first_option(lines: list[str]) -> int | None:
-    """At which line the options begin; None when the block is built in another way."""
-    first = next((place for place, line in enumerate(lines) if place > 1 and _is_option(line, "A")), None)
+def _parts(lines: list[str]) -> tuple[str, list[str], list[str]] | None:
+    """The letter of the answer, the lines of the question and the options; None when the block is built otherwise."""
+    first = next((place for place in range(2, len(lines)) if questions.option_letter(lines[place]) == "A"), None)
     if first is None or not _LETTER.fullmatch(lines[0]) or len(lines) - first < LEAST_OPTIONS:
         return None
-    are_options = (_is_option(line, letter) for line, letter in zip(lines[first:], questions.LETTERS, strict=False))
-    return first if all(are_options) else None
-
-
-def _is_option(line: str, letter: str) -> bool:
-    match = _OPTION.match(line)
-    return bool(match) and match is not None and match[1] == letter
+    given = questions.in_order(lines[first:])
+    return (lines[0], lines[1:first], given) if given else None
 
 
 PAPER = shape.Reader(name="exam", fits=fits_paper, document=paper)

@@ -11,8 +11,8 @@ SINGLE, MULTIPLE = "单项选择题", "多项选择题"
 
 _NUMBER = re.compile(r"\s*(?:【\d{1,4}】|[(（]\d{1,3}[)）]|\d{1,3}\s*(?:[．、]|\.(?!\d)|\.(?=\d{4}\s*年)))\s*")
 _POINTS = re.compile(r"[(（]\s*\d{1,3}(?:\.\d)?\s*分\s*[)）]\s*")
-_MARKER = re.compile(r"\s*[(（]?([A-Ja-j])\s*[)）．.、:：]\s*|\s*([A-J])\s+")
-_INLINE_MARKER = re.compile(r"(?:(?<=[\s。；;，,)）])|^)([A-J])\s*[．.、]\s*", re.MULTILINE)
+_MARKER = re.compile(r"\s*[(（]?([A-Ja-j])\s*[)）．.。、:：]\s*|\s*([A-J])\s+")
+_INLINE_MARKER = re.compile(r"(?<![A-Za-z])([A-J])\s*[．.、]\s*")
 _SENTENCE_END = tuple("。！？；：…”』」!?;:")
 _NEW_ITEM = re.compile(
     r"\s*(?:[A-J]\s*[．.、]|[①-⑳]|[(（]?\d{1,2}[)）．、]|[(（][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、|材料|【|故选|故答案)"
@@ -95,16 +95,38 @@ def kind(letters: str) -> tuple[str, ...]:
 
 
 def _options_apart(text: str) -> str:
-    """Each option of a run A, B, C … on its own line; nothing changes when there is no such run at the end."""
+    """Each option of a run A, B, C … on its own line; nothing changes where there is no such run."""
     found = list(_INLINE_MARKER.finditer(text))
-    runs = [place for place, match in enumerate(found) if match[1] == "A"]
-    for place in reversed(runs):
-        run = found[place:]
-        if len(run) > 1 and all(match[1] == letter for match, letter in zip(run, LETTERS, strict=False)):
+    for place in reversed([place for place, match in enumerate(found) if match[1] == "A"]):
+        run = _run(found[place:])
+        if len(run) > 1:
             ends = [match.start() for match in run[1:]] + [len(text)]
             options = [text[match.end() : end] for match, end in zip(run, ends, strict=True)]
             return with_options(text[: run[0].start()], [" ".join(option.split()) for option in options])
     return text
+
+
+def _run(markers: Sequence[re.Match[str]]) -> list[re.Match[str]]:
+    """Of markers from an A on those that follow one another in the alphabet, up to where it begins anew."""
+    run: list[re.Match[str]] = []
+    for match in markers:
+        if match[1] == LETTERS[len(run) : len(run) + 1]:
+            run.append(match)
+    return run
+
+
+def option_letter(line: str) -> str:
+    """The letter of the option that a line is; empty when it is none."""
+    match = _MARKER.match(line)
+    return (match[1] or match[2]).upper() if match else ""
+
+
+def in_order(lines: Sequence[str]) -> list[str] | None:
+    """Lines that are options, by their letters: two columns are often read one after the other. None if not A, B …"""
+    letters = [option_letter(line) for line in lines]
+    if "".join(sorted(letters)) != LETTERS[: len(lines)] or "" in letters:
+        return None
+    return sorted(lines, key=option_letter)
 
 
 def columns(record: Mapping[str, object]) -> list[str]:
