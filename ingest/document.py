@@ -1,6 +1,6 @@
 """What every reader yields: a document, or the refusal of a record; and what is said of a file that cannot be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Self
@@ -56,6 +56,20 @@ class Document(NamedTuple):
     ``votes``, ``comments``, ``replies``, ``year``, ``rank``, ``score`` as numbers; ``sections`` as {heading: text}.
     An entry without a question has an empty ``instruction`` and its facts: a template makes a candidate of it.
     """
+
+    def labelled(self, *, minor: Sequence[str], domain: Sequence[str]) -> "Document":
+        """The same, the labels that it shows itself set behind those that its source has; its own stand if it has any.
+
+        Of several that the source has, only those are taken that the record names: of the rest a person chooses.
+        """
+        minors, domains = self.minor, self.domain
+        if minors is None and self.more_minor:
+            usual = [word for word in minor if len(minor) == 1 or any(word in more for more in self.more_minor)]
+            minors = (*usual, *(more for more in self.more_minor if not any(word in more for word in usual)))
+        if domains is None and self.more_domain:
+            usual = list(domain) if len(domain) == 1 else []
+            domains = tuple(dict.fromkeys((*usual, *self.more_domain)))
+        return self._replace(minor=minors, domain=domains)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Stages:
 
     def passed(self, document: "Document") -> "Document | Refusal":
         """Take a record through the stages."""
+        if document.more_minor or document.more_domain:
+            document = document.labelled(minor=self.source.minor, domain=self.source.domain)
         if document.instruction:
             return document
         made = prompts.rendered(self.kinds, document)

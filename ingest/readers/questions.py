@@ -122,7 +122,7 @@ def option_letter(line: str) -> str:
 
 
 def in_order(lines: Sequence[str]) -> list[str] | None:
-    """Lines that are options, by their letters: two columns are often read one after the other. None if not A, B …"""
+    """Lines that are options, by their letters, for two columns are often read one after the other; None for others."""
     letters = [option_letter(line) for line in lines]
     if "".join(sorted(letters)) != LETTERS[: len(lines)] or "" in letters:
         return None

@@ -134,6 +134,7 @@ FAULTS: dict[str, Fault] = {
         "The record has no question, and no prompt template of its source fits what it holds ({facts}). Give it a "
         "title, or import it into a source made by templates.",
         "记录没有问题，而该来源的提示模板都不适合它已有的内容（{facts}）。请补上标题，或导入到用模板制作的来源。",
+    ),
     "tool_turn": Fault(
         "{field} is a turn of a tool or function, which the nine fields cannot hold. Leave the conversation out.",
         "{field}是工具或函数调用的轮次，九个字段无法容纳。请去掉这段对话。",
