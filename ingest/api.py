@@ -1,6 +1,7 @@
 """The REST interface for those who bring data in. Every answer is JSON."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from django.conf import settings
 from django.urls import reverse
@@ -80,6 +81,38 @@ class JobDetail(ImportView):
     def get(self, request: Request, pk: int) -> Response:
         """Answer with how far it is and what became of its records."""
         return Response(overview.described(_found(request, pk)))
+
+
+class JobVerb(ImportView):
+    """Something that is done to an import; the answer is how it stands then."""
+
+    verb: ClassVar[Callable[..., None]]
+
+    def post(self, request: Request, pk: int) -> Response:
+        """Do it; 409 where the import is not in a state for it."""
+        try:
+            type(self).verb(_found(request, pk), by=_bearer(request))
+        except Refused as refused:
+            return Response({"detail": str(refused)}, status=STATUS[refused.ground])
+        return Response(overview.described(_found(request, pk)))
+
+
+class JobPause(JobVerb):
+    """Let an import rest."""
+
+    verb = staticmethod(jobs.pause)
+
+
+class JobResume(JobVerb):
+    """Let an import go on."""
+
+    verb = staticmethod(jobs.resume)
+
+
+class JobCancel(JobVerb):
+    """Stop an import."""
+
+    verb = staticmethod(jobs.cancel)
 
 
 def _bearer(request: Request) -> "User":

@@ -1,4 +1,4 @@
-"""Asking for imports: submit, cancel, resume, retract."""
+"""Asking for imports: submit, pause, cancel, resume, retract."""
 
 import hashlib
 import os
@@ -73,9 +73,17 @@ def cancel(job: Job, *, by: "User | None") -> None:
     job.refresh_from_db()
 
 
+def pause(job: Job, *, by: "User | None") -> None:
+    """Let a job rest after the chunk that it is at, until somebody resumes it."""
+    access.check_import(by)
+    if not Job.objects.filter(pk=job.pk, state__in=[Job.State.QUEUED, Job.State.RUNNING]).pause():
+        raise Refused(_("Only a job that waits or runs can be paused."))
+    job.refresh_from_db()
+
+
 @transaction.atomic
 def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
-    """Let a job that failed, was cancelled or set aside go on where it stopped."""
+    """Let a job that was paused, failed, was cancelled or set aside go on where it stopped."""
     access.check_import(by)
     if Retraction.objects.filter(batch=job.batch_id).exists():
         raise Refused(_("This import was taken back. Import the files again instead."))

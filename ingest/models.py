@@ -74,7 +74,12 @@ class JobQuerySet(models.QuerySet["Job"]):
             lease_until=ClockTimestamp() + settings.INGEST_LEASE,
             heartbeat_at=ClockTimestamp(),
             started_at=Coalesce("started_at", ClockTimestamp()),
+            is_shared=False,
         )
+
+    def renew(self) -> int:
+        """Hold them for longer, though nothing has been taken in meanwhile."""
+        return self.update(lease_until=ClockTimestamp() + settings.INGEST_LEASE, heartbeat_at=ClockTimestamp())
 
     def advance(self, *, file: int, offset: int, line: int) -> int:
         """Move the cursor, and with it the lease; the run that did is the first that may come no further."""
@@ -97,6 +102,10 @@ class JobQuerySet(models.QuerySet["Job"]):
             error_code=error_code,
             error_parameters=error_parameters,
         )
+
+    def pause(self) -> int:
+        """Let nobody take them for the time being; who holds one loses it."""
+        return self.update(state=Job.State.PAUSED, lease_until=None)
 
     def end(self, state: "Job.State", *, error_code: str = "", **error_parameters: Any) -> int:
         """Bring them to an end; nobody holds them any more."""
@@ -149,6 +158,7 @@ class Job(models.Model):
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     fruitless_runs = models.PositiveIntegerField(_("runs that came no further"), default=0)
     fence = models.PositiveBigIntegerField(_("fence"), default=0)
+    is_shared = models.BooleanField(_("shared by several workers"), default=False)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     dispatched_at = models.DateTimeField(_("workers told at"), null=True, blank=True)
@@ -292,6 +302,36 @@ class Upload(models.Model):
         """Where the file stands."""
         path: Path = settings.UPLOAD_ROOT / self.stored_as.hex
         return path
+
+
+class Part(models.Model):
+    """Some lines of a file that one of the runs sharing a job prepares; it is gone once they have entered.
+
+    They enter when the cursor of the job stands `after_file`, `after_offset`. The run holds the part by `lease_until`;
+    the fence is that of the job.
+    """
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="parts", db_index=False, verbose_name=_("job"))
+    fence = models.PositiveBigIntegerField(_("fence"))
+    after_file = models.PositiveIntegerField(_("file before"))
+    after_offset = models.PositiveBigIntegerField(_("byte offset before"))
+    file = models.PositiveIntegerField(_("number of the file"))
+    first_offset = models.PositiveBigIntegerField(_("byte offset"))
+    lines_before = models.PositiveIntegerField(_("lines before"))
+    end_offset = models.PositiveBigIntegerField(_("byte after the end"))
+    last_line = models.PositiveIntegerField(_("last line"))
+    lease_until = models.DateTimeField(_("held until"))
+
+    class Meta:
+        verbose_name = _("part")
+        verbose_name_plural = _("parts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="ingest_part_once", fields=["job", "fence", "after_file", "after_offset"]),
+            models.CheckConstraint(name="ingest_part_goes_forward", condition=Q(end_offset__gt=F("first_offset"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}: {self.file}/{self.first_offset}"
 
 
 class Chunk(models.Model):

@@ -1,8 +1,12 @@
-"""Doing a job: its files are read chunk by chunk, each chunk and the cursor in one transaction."""
+"""Doing a job: its files are read chunk by chunk, each chunk and the cursor in one transaction.
+
+One run holds a job. When it is worth it, others join it: then what they read is cut up by `ingest.parts`.
+"""
 
 import gc
 import hashlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -10,17 +14,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max, Prefetch
+from psycopg.errors import LockNotAvailable
 
-from ingest import prompts, rejects
+from ingest import parts, prompts, rejects
 from ingest.document import Refusal, Unreadable
-from ingest.models import Chunk, Job, Reject, Upload
+from ingest.models import Chunk, Job, Part, Reject, Upload
+from ingest.parts import File
 from ingest.readers import READERS, recognise
 from ingest.stages import Stages
 from review import intake
@@ -36,6 +42,7 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES = 8 << 20
 TRIES = 3
 """How often a chunk is given to the database before the run gives up."""
+TURN_POLL_SECONDS = 0.005
 MAX_UNKNOWN_KEYS = 100
 """Different unknown keys that are named for a chunk."""
 
@@ -47,23 +54,22 @@ class Outcome(StrEnum):
     """The job is another run's, or needs none."""
     INTERRUPTED = auto()
     """There is more to do: the job waits for the next run."""
+    HELPED = auto()
+    """There is more to do, and other runs that share the job do it."""
     ENDED = auto()
     """The job is done, or has failed for good."""
 
 
 class Lost(Exception):  # noqa: N818  a state of affairs, not an error
-    """The job is no longer held by this run: its lease ran out and another run took it, or it was cancelled."""
+    """The job is no longer held by this run: its lease ran out and another run took it, or it was stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file of a job, and how it is read."""
+class TooEarly(Exception):  # noqa: N818  as above
+    """What stands before this part has not entered yet."""
 
-    number: int
-    path: Path
-    format: str
-    container: str
-    encoding: str
+
+class Overtaken(Exception):  # noqa: N818  as above
+    """Another run has taken in this part: its lease had run out."""
 
 
 @dataclass(slots=True)
@@ -88,30 +94,60 @@ class Portion:
         return len(self.prepared) + len(self.refusals)
 
 
+type OnChunk = Callable[[Chunk], object]
+
+
 def run(
     job_id: int,
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    on_chunk: Callable[[Chunk], object] = lambda _chunk: None,
+    on_chunk: OnChunk = lambda _chunk: None,
+    invite: Callable[[], object] | None = None,
 ) -> Outcome:
     """Hold the job and do it, from where the last run left it, until it is done or `should_stop` says so.
 
-    Whatever ends a run, what its chunks took in stays in, and the next run goes on behind it. Raises what a run cannot
-    deal with (a database that stays away, a failure of the program); the job is queued again then.
+    With `invite`, which is called once they can begin, others `join`. Whatever ends a run, what its chunks took in
+    stays in, and the next run goes on behind it. Raises what a run cannot deal with (a database that stays away, a
+    failure of the program); the job is queued again then.
     """
     job = _take(job_id)
     if job is None:
         logger.info("Job %s is not to be had: duplicate delivery, or done", job_id)
         return Outcome.NOT_HELD
-    try:
+
+    def read() -> Outcome:
         _recognise(job)
-        if not _read(job, should_stop, on_chunk):
+        files = _files(job)
+        if invite is None or not parts.is_shareable(job, files):
+            return _read_alone(job, files, should_stop, on_chunk)
+        _expect(_held(job).update(is_shared=True))
+        invite()
+        return _read_together(job, files, should_stop, on_chunk)
+
+    return _through(job, read)
+
+
+def join(
+    job_id: int, *, should_stop: Callable[[], bool] = lambda: False, on_chunk: OnChunk = lambda _chunk: None
+) -> Outcome:
+    """Help the run that holds the job until nothing is left to begin; raises as `run`."""
+    job = _fetched(Job.objects.filter(pk=job_id, state=Job.State.RUNNING, is_shared=True))
+    if job is None:
+        return Outcome.NOT_HELD
+    return _through(job, lambda: _read_together(job, _files(job), should_stop, on_chunk))
+
+
+def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
+    """See a run through to its end, whatever comes of reading."""
+    try:
+        outcome = read()
+        if outcome == Outcome.INTERRUPTED:
             _held(job).queue()
-            return Outcome.INTERRUPTED
-        rejects.write(job)
-        _expect(_held(job).end(Job.State.DONE))
+        if outcome == Outcome.ENDED:
+            rejects.write(job)
+            _expect(_held(job).end(Job.State.DONE))
     except Lost:
-        logger.warning("Job %s, fence %s: another run has taken it, or it was cancelled", job.pk, job.fence)
+        logger.warning("Job %s, fence %s: another run has taken it, or it was stopped", job.pk, job.fence)
         return Outcome.NOT_HELD
     except (Unreadable, prompts.Unsound) as error:
         _held(job).end(Job.State.FAILED, error_code=error.code, **error.parameters)
@@ -121,6 +157,8 @@ def run(
     except BaseException as error:
         _give_back(job, error)
         raise
+    else:
+        return outcome
     return Outcome.ENDED
 
 
@@ -149,15 +187,30 @@ def _take(job_id: int) -> Job | None:
     with transaction.atomic():
         if not jobs.take():
             return None
-        uploads = Prefetch("uploads", Upload.objects.order_by("number"))
-        return jobs.select_related("batch__source", "batch__by").prefetch_related(uploads).get()
+        Part.objects.filter(job=job_id).delete()
+        return _fetched(jobs)
+
+
+def _fetched(jobs: "JobQuerySet") -> Job | None:
+    """Return the job with all that doing it needs."""
+    uploads = Prefetch("uploads", Upload.objects.order_by("number"))
+    return jobs.select_related("batch__source", "batch__by").prefetch_related(uploads).first()
+
+
+def _files(job: Job) -> list[File]:
+    """Return the files that are not read to their end."""
+    return [
+        File(upload.number, upload.path, upload.format, upload.container, upload.encoding)
+        for upload in job.uploads.all()
+        if upload.number >= job.cursor_file
+    ]
 
 
 def _held(job: Job) -> "JobQuerySet":
     return Job.objects.held(job.pk, job.fence)
 
 
-def _expect(held: int) -> None:
+def _expect(held: object) -> None:
     if not held:
         raise Lost
 
@@ -188,23 +241,71 @@ def _recognise(job: Job) -> None:
         upload.save(update_fields=["format", "container", "encoding"])
 
 
-def _read(job: Job, should_stop: Callable[[], bool], on_chunk: Callable[[Chunk], object]) -> bool:
-    """Take in portion after portion; return False when stopped before the end."""
-    number = job.chunks.aggregate(last=Max("number"))["last"] or 0
-    files = [
-        File(upload.number, upload.path, upload.format, upload.container, upload.encoding)
-        for upload in job.uploads.all()
-        if upload.number >= job.cursor_file
-    ]
+def _read_alone(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
+    """Take in portion after portion, the next one prepared while the database is busy with the last."""
     stages = Stages.of(job.batch.source)
     found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
     with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
         while portion := ahead.take():
-            number += 1
-            on_chunk(_save(job, number, portion, meanwhile=ahead.begin))
+            if chunk := _save(job, portion, meanwhile=ahead.begin):
+                on_chunk(chunk)
             if should_stop():
-                return False
-    return True
+                return Outcome.INTERRUPTED
+    return Outcome.ENDED
+
+
+def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
+    """Prepare part after part and take each in when its turn has come."""
+    stages = Stages.of(job.batch.source)
+    with _settled_objects_spared():
+        while part := parts.claim(job, files):
+            _enter(job, part, files, stages, on_chunk)
+            if should_stop():
+                return Outcome.HELPED if parts.are_left(job) else Outcome.INTERRUPTED
+    return Outcome.HELPED if parts.are_left(job) else Outcome.ENDED
+
+
+def _enter(job: Job, part: Part, files: Sequence[File], stages: Stages, on_chunk: OnChunk) -> None:
+    """Prepare a part and take it in as soon as all before it has entered.
+
+    Who waits longer looks after what may be in the way: a part that the run before has left.
+    """
+    portion = _portion_of(part, files, stages)
+    turn = time.monotonic()
+    while True:
+        try:
+            if chunk := _save(job, portion, part=part):
+                on_chunk(chunk)
+        except TooEarly:
+            if time.monotonic() - turn > settings.INGEST_LEASE.total_seconds() / 10:
+                turn = time.monotonic()
+                _expect(_held(job).renew())
+                parts.renew(part)
+                if left := parts.abandoned(job):
+                    _enter(job, left, files, stages, on_chunk)
+            time.sleep(TURN_POLL_SECONDS)
+        except Overtaken:
+            parts.forget(part)
+            return
+        else:
+            return
+
+
+def _portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
+    """Read a part; it may hold no record."""
+    file = next(file for file in files if file.number == part.file)
+    portion = Portion(part.file, part.first_offset, part.lines_before + 1)
+    with file.path.open("rb") as stream:
+        records = READERS[file.format].read(
+            cast("BinaryIO", parts.Excerpt(stream, part.end_offset)),
+            container=file.container,
+            offset=part.first_offset,
+            line=part.lines_before,
+            encoding=file.encoding,
+        )
+        _fill(portion, records, stages)
+    portion.end, portion.last_line = part.end_offset, part.last_line
+    return portion
 
 
 class _Ahead[T]:
@@ -278,18 +379,24 @@ class _UntilBroken:
 
 def _portion(records: "Iterator[Document | Refusal]", file: int, stages: Stages) -> Portion | None:
     """Read the next portion of a file, None at its end."""
-    portion, digest = None, hashlib.sha256()
+    first = next(records, None)
+    if first is None:
+        return None
+    portion = Portion(file, first.offset, first.line)
+    _fill(portion, chain([first], records), stages, most=settings.INGEST_CHUNK_RECORDS)
+    return portion
+
+
+def _fill(portion: Portion, records: "Iterable[Document | Refusal]", stages: Stages, *, most: float = math.inf) -> None:
+    """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
+    digest = hashlib.sha256()
     for record in records:
-        if portion is None:
-            portion = Portion(file, record.offset, record.line)
         _add(portion, record, stages)
         digest.update(record.raw + b"\n")
-        if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
+        if portion.read >= most or portion.size >= CHUNK_BYTES:
             break
-    if portion is not None:
-        portion.sha256 = digest.digest()
-        portion.tally = stages.counted()
-    return portion
+    portion.sha256 = digest.digest()
+    portion.tally = stages.counted()
 
 
 def _add(portion: Portion, record: "Document | Refusal", stages: Stages) -> None:
@@ -306,33 +413,53 @@ def _add(portion: Portion, record: "Document | Refusal", stages: Stages) -> None
             portion.unknown_keys[key] += 1
 
 
-def _save(job: Job, number: int, portion: Portion, *, meanwhile: Callable[[], None]) -> Chunk:
+def _save(
+    job: Job, portion: Portion, *, part: Part | None = None, meanwhile: Callable[[], None] = lambda: None
+) -> Chunk | None:
     """Take in one portion, all or nothing, moving the cursor behind it; `meanwhile` is begun before the commit.
 
-    A lost connection, a deadlock or a race for a key is met by doing the same again.
+    A lost connection, a deadlock or a race for a key is met by doing the same again. The portion of a part raises
+    TooEarly or Overtaken; None is returned for one without records.
     """
     for attempt in count(1):
         try:
-            return _take_in(job, number, portion, meanwhile)
+            return _take_in(job, portion, part, meanwhile)
         except (IntegrityError, OperationalError, InterfaceError) as error:
+            if part and isinstance(error.__cause__, LockNotAvailable):
+                raise TooEarly from error
             if attempt == TRIES:
                 raise
-            logger.warning("Job %s, chunk %s, try %s: %s", job.pk, number, attempt, type(error).__name__)
+            logger.warning("Job %s, line %s, try %s: %s", job.pk, portion.first_line, attempt, type(error).__name__)
             if not isinstance(error, IntegrityError):
                 time.sleep(0.1 * 4**attempt)
                 _renew_connection()
-        if saved := job.chunks.filter(number=number).first():
+        if saved := job.chunks.filter(file=portion.file, end_offset=portion.end).first():
             return saved
     raise AssertionError
 
 
 @transaction.atomic
-def _take_in(job: Job, number: int, portion: Portion, meanwhile: Callable[[], None]) -> Chunk:
+def _take_in(job: Job, portion: Portion, part: Part | None, meanwhile: Callable[[], None]) -> Chunk | None:
     _spare_the_disk()
-    _expect(_held(job).advance(file=portion.file, offset=portion.end, line=portion.last_line))
-    chunk = _write(job, number, portion)
+    _move_cursor(job, portion, part)
+    chunk = _write(job, portion) if portion.read else None
     meanwhile()
     return chunk
+
+
+def _move_cursor(job: Job, portion: Portion, part: Part | None) -> None:
+    """Move the cursor behind the portion. Another run that is about to do the same is waited for."""
+    held = _held(job)
+    to = {"file": portion.file, "offset": portion.end, "line": portion.last_line}
+    if part is None:
+        _expect(held.advance(**to))
+        return
+    before = (part.after_file, part.after_offset)
+    if not held.filter(cursor_file=before[0], cursor_offset=before[1]).advance(**to):
+        cursor = held.values_list("cursor_file", "cursor_offset").first()
+        _expect(cursor is not None)
+        raise Overtaken if cursor and cursor > before else TooEarly  # its turn may have come in between
+    parts.forget(part)
 
 
 def _spare_the_disk() -> None:
@@ -345,8 +472,9 @@ def _spare_the_disk() -> None:
         cursor.execute("SET LOCAL synchronous_commit TO off")
 
 
-def _write(job: Job, number: int, portion: Portion) -> Chunk:
+def _write(job: Job, portion: Portion) -> Chunk:
     counted = intake.add_records(portion.prepared, batch=job.batch)
+    number = (job.chunks.aggregate(last=Max("number"))["last"] or 0) + 1
     chunk = Chunk.objects.create(
         job=job,
         number=number,

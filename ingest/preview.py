@@ -12,7 +12,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ingest.document import UNREADABLE, Unreadable
-from ingest.pipeline import CHUNK_BYTES, File, Portion, portions
+from ingest.parts import File
+from ingest.pipeline import CHUNK_BYTES, Portion, portions
 from ingest.readers import recognise
 from ingest.stages import Stages
 from review import intake

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
@@ -14,11 +15,11 @@ from ingest.models import Job, Reject
 
 def write(job: Job) -> Path | None:
     """Write the rejects file of a job and return its path; None when nothing was refused. Raises OSError."""
-    rejects = Reject.objects.filter(chunk__job=job).select_related("chunk").order_by("pk")
+    rejects = Reject.objects.filter(chunk__job=job).select_related("chunk").order_by("chunk__number", "pk")
     if not rejects.exists():
         return None
     job.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = job.rejects_path.with_suffix(".part")
+    draft = job.rejects_path.with_suffix(f".{uuid4().hex}.part")
     with draft.open("wb") as file:
         file.writelines(_lines(job, rejects.iterator()))
         file.flush()

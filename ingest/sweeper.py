@@ -15,12 +15,18 @@ MAX_SENT = 200
 BROKER_SECONDS = 1
 
 
-def send(job_id: int) -> bool:
+def invite(job_id: int, number: int) -> None:
+    """Ask so many other workers to share a job; those that are busy come later, or in vain."""
+    for _worker in range(number):
+        send(job_id, task="ingest.tasks.join_job")
+
+
+def send(job_id: int, *, task: str = "ingest.tasks.run_job") -> bool:
     """Tell the workers of a job; False when the broker does not take the message: a later sweep tells them."""
     options = {"socket_connect_timeout": BROKER_SECONDS, "socket_timeout": BROKER_SECONDS, "max_retries": 0}
     try:
         with current_app.connection_for_write(connect_timeout=BROKER_SECONDS, transport_options=options) as connection:
-            current_app.send_task("ingest.tasks.run_job", args=[job_id], connection=connection, retry=False)
+            current_app.send_task(task, args=[job_id], connection=connection, retry=False)
     except (BrokerError, KombuError, OSError) as error:
         logger.warning("Job %s waits: the broker cannot be reached (%s)", job_id, type(error).__name__)
         return False

@@ -2,10 +2,13 @@
 
 import mmap
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 
 from ingest import pipeline, sweeper
 
@@ -24,10 +27,22 @@ def _say_so(**_signal: Any) -> None:
 @shared_task(name="ingest.tasks.run_job")  # type: ignore[untyped-decorator]
 def run_job(job_id: int) -> None:
     """Do a job, or a good part of it."""
-    end = time.monotonic() + TURN_SECONDS
-    outcome = pipeline.run(job_id, should_stop=lambda: bool(_shutdown[0]) or time.monotonic() > end)
-    if outcome == pipeline.Outcome.INTERRUPTED:
+    others = settings.INGEST_WORKERS_PER_JOB - 1
+    invite = partial(sweeper.invite, job_id, others) if others else None
+    if pipeline.run(job_id, should_stop=_until_its_turn_is_over(), invite=invite) == pipeline.Outcome.INTERRUPTED:
         sweeper.send(job_id)
+
+
+@shared_task(name="ingest.tasks.join_job")  # type: ignore[untyped-decorator]
+def join_job(job_id: int) -> None:
+    """Help the worker that does a job."""
+    if pipeline.join(job_id, should_stop=_until_its_turn_is_over()) == pipeline.Outcome.INTERRUPTED:
+        sweeper.send(job_id)
+
+
+def _until_its_turn_is_over() -> Callable[[], bool]:
+    end = time.monotonic() + TURN_SECONDS
+    return lambda: bool(_shutdown[0]) or time.monotonic() > end
 
 
 @shared_task(name="ingest.tasks.sweep")  # type: ignore[untyped-decorator]

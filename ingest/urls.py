@@ -17,6 +17,7 @@ urlpatterns = [
     path("jobs/<int:pk>/rejects/", views.download_rejects, name="job-rejects"),
     path("jobs/<int:pk>/cancel/", views.cancel, name="job-cancel"),
     path("jobs/<int:pk>/cancel/confirm/", views.confirm_cancel, name="job-cancel-confirm"),
+    path("jobs/<int:pk>/pause/", views.pause, name="job-pause"),
     path("jobs/<int:pk>/resume/", views.resume, name="job-resume"),
     path("jobs/<int:pk>/retract/", views.retract, name="job-retract"),
     path("jobs/<int:pk>/retract/confirm/", views.confirm_retract, name="job-retract-confirm"),

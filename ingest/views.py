@@ -118,6 +118,14 @@ def cancel(request: Request, pk: int) -> HttpResponse:
 
 @require_POST
 @for_managers
+def pause(request: Request, pk: int) -> HttpResponse:
+    """Let a job rest."""
+    job = _job(request, pk)
+    return _done(request, job, lambda: jobs.pause(job, by=request.user), _("The job rests until it is resumed."))
+
+
+@require_POST
+@for_managers
 def resume(request: Request, pk: int) -> HttpResponse:
     """Let a job go on."""
     job = _job(request, pk)

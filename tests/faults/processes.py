@@ -120,6 +120,8 @@ def environment(broker: Broker) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "cqia_site.settings",
         "INGEST_LEASE_SECONDS": str(LEASE_SECONDS),
         "INGEST_RESEND_SECONDS": "1",
+        "INGEST_PART_KIB": "2",
+        "INGEST_WORKERS_PER_JOB": str(settings.INGEST_WORKERS_PER_JOB),
         "INGEST_CHUNK_RECORDS": str(settings.INGEST_CHUNK_RECORDS),
     }
 

@@ -1,5 +1,6 @@
 """Imports under faults, with real processes: afterwards all is as if nothing had happened, and nothing is in twice."""
 
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ type Start = Callable[..., Worker]
 def folder(settings: Settings, tmp_path: Path) -> Path:
     settings.UPLOAD_ROOT = tmp_path / "uploads"
     settings.INGEST_CHUNK_RECORDS = 10
+    settings.INGEST_WORKERS_PER_JOB = 1
     settings.INGEST_RESEND_AFTER /= 20
     return tmp_path
 
@@ -284,6 +286,52 @@ def test_killed_command_is_resumed_by_a_worker_or_by_another_command(
     start()
     until(ended(job), meanwhile=sweeper.sweep)
     assert_as_if_nothing_had_happened(job, attempt=3)
+
+
+def assert_the_outcome_is_that_of_one_run(job: Job) -> None:
+    """As above, but for the chunks: where several share a job, those are its parts."""
+    assert (fresh(job).state, counts(job)) == (Job.State.DONE, UNDISTURBED)
+    assert list(Duplicate.objects.order_by("line").values_list("line", flat=True)) == [102, 163]
+    assert list(Reject.objects.order_by("line").values_list("line", flat=True)) == [101, 164]
+    assert list(Original.objects.order_by("pk").values_list("line", flat=True)) == sorted(
+        {*range(1, 165)} - {101, 102, 163, 164}
+    )
+    ends = list(job.chunks.order_by("number").values_list("first_offset", "end_offset"))
+    assert [first for first, _end in ends] == [0, *[end for _first, end in ends[:-1]]]
+
+
+def test_two_workers_share_a_job(
+    start: Start, slow_chunks: Callable[[str], None], settings: Settings, broker: Broker
+) -> None:
+    settings.INGEST_WORKERS_PER_JOB = 2
+    slow_chunks("0.02")
+    worker, job = start(processes=2), submit()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_the_outcome_is_that_of_one_run(job)
+    assert worker.said("join_job")
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_one_of_two_workers_that_share_a_job_is_killed(
+    start: Start, slow_chunks: Callable[[str], None], settings: Settings, victim: int
+) -> None:
+    settings.INGEST_WORKERS_PER_JOB = 2
+    slow_chunks("0.05")
+    worker, job = start(processes=2), submit()
+    until(in_the_middle_of(job))
+    os.kill(worker.pool()[victim], signal.SIGKILL)
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert_the_outcome_is_that_of_one_run(job)
+
+
+def test_command_with_two_workers(broker: Broker, folder: Path) -> None:
+    path = folder / "a.jsonl"
+    path.write_bytes(CONTENT)
+    process = command(broker, "-m", "django", "ingest", str(path), "--source", "ruozhiba", "--workers", "2", "--json")
+    out, said = process.communicate()
+    assert process.returncode == 0, said
+    assert json.loads(out)["new"] == 160
+    assert_the_outcome_is_that_of_one_run(Job.objects.get())
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

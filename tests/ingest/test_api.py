@@ -112,3 +112,16 @@ def test_other_requests_are_refused_as_json(gao: User) -> None:
     assert answer.status_code == 415
     assert client.post(JOBS, b"\xff", content_type="multipart/form-data; boundary=x").status_code == 400
     assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_an_import_is_paused_resumed_and_cancelled(gao: User, lin: User) -> None:
+    client = bearing(gao)
+    address = post(client).headers["Location"]
+    assert client.post(f"{address}pause/").json()["state"] == "paused"
+    assert client.post(f"{address}pause/").status_code == 409
+    assert client.post(f"{address}resume/").json()["state"] == "queued"
+    assert client.post(f"{address}cancel/", "{", content_type="application/json").json()["state"] == "cancelled"
+    assert client.post(f"{address}cancel/").status_code == 409
+    assert client.get(f"{address}cancel/").status_code == 405
+    assert bearing(lin).post(f"{address}resume/").status_code == 403
+    assert client.post(f"{JOBS}999999/pause/").status_code == 404

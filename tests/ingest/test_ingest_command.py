@@ -156,7 +156,7 @@ def test_file_without_records_says_so(ten: Path) -> None:
         (["{ten}", "--source", "zhihu", "--encoding", "klingon"], "gb18030"),
         (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "not available"),
         (["{ten}", "--source", "zhihu", "--rules", "trim"], "not available"),
-        (["{ten}", "--source", "zhihu", "--workers", "2"], "one process"),
+        (["{ten}", "--source", "zhihu", "--workers", "0"], "at least 1"),
         (["{ten}", "--resume", "1"], "--resume"),
         (["--resume", "4711"], "no job 4711"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from ingest import jobs, pipeline
 from ingest.models import Job
@@ -181,3 +181,20 @@ def test_running_job_is_stopped_by_its_retraction() -> None:
     Job.objects.filter(pk=job.pk).take()
     jobs.retract(job, by=None)
     assert job.state == Job.State.CANCELLED
+
+
+def test_paused_job_rests_until_it_is_resumed(gao: User, settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 3
+    job = submitted(TEN)
+    assert pipeline.run(job.pk, on_chunk=lambda _chunk: jobs.pause(job, by=gao)) == pipeline.Outcome.NOT_HELD
+    assert (fresh(job).state, counts(job)) == (Job.State.PAUSED, {"read": 3, "new": 3})
+    assert pipeline.run(job.pk) == pipeline.Outcome.NOT_HELD
+    assert "paused" in str(refused(lambda: jobs.pause(job, by=gao)))
+    jobs.resume(job, by=gao, tell_workers=False)
+    pipeline.run(job.pk)
+    assert (fresh(job).state, counts(job)) == (Job.State.DONE, {"read": 10, "new": 10})
+
+
+def test_only_those_who_import_may_pause(lin: User) -> None:
+    job = submitted(TEN)
+    assert refused(lambda: jobs.pause(job, by=lin)).ground == Ground.FORBIDDEN

@@ -195,7 +195,7 @@ def test_chunk_whose_commit_was_not_heard_of_is_not_taken_in_twice(
 ) -> None:
     take_in, left = pipeline._take_in, [OperationalError("server closed the connection unexpectedly")]
 
-    def unheard(*given: Any) -> Chunk:
+    def unheard(*given: Any) -> Chunk | None:
         chunk = take_in(*given)
         if left:
             raise left.pop()

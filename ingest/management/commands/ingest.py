@@ -1,12 +1,18 @@
 import json
+import os
+import subprocess
+import sys
 import time
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -46,7 +52,8 @@ class Command(BaseCommand):
         add("--mapping", metavar="FILE", help="not available in this version")
         add("--rules", metavar="NAME,…", help="not available in this version")
         add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
-        add("--workers", metavar="N", type=int, default=1, help="only 1: in this version one process reads a job")
+        add("--workers", metavar="N", type=int, default=1, help="processes that share the job (default: %(default)s)")
+        add("--join", metavar="JOB", type=int, help=SUPPRESS)
         add("--resume", metavar="JOB", type=int, help="go on with a job that stopped, instead of PATH and --source")
         add("--json", action="store_true", help="make the last line of standard output one JSON object")
 
@@ -58,17 +65,20 @@ class Command(BaseCommand):
         self.started = time.monotonic()
         self.as_json: bool = options["json"]
         _check_usage(options)
-        if options["dry_run"]:
+        if options["join"] is not None:
+            pipeline.join(options["join"])
+        elif options["dry_run"]:
             self._rehearse(options)
         else:
-            self._do(_submitted(options) if options["resume"] is None else _resumed(options["resume"]))
+            job = _submitted(options) if options["resume"] is None else _resumed(options["resume"])
+            self._do(job, others=options["workers"] - 1)
 
-    def _do(self, job: Job) -> None:
-        """Do the job in this process; where a worker was faster, watch it."""
+    def _do(self, job: Job, *, others: int) -> None:
+        """Do the job in this process, with so many others; where a worker was faster, watch it."""
         sizes = [upload.size for upload in job.uploads.order_by("number")]
         try:
-            with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
-                self._follow(job, meter)
+            with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter, ExitStack() as helpers:
+                self._follow(job, meter, partial(_call_in, job, others, helpers) if others else None)
         except KeyboardInterrupt:
             jobs.cancel(job, by=None)
         job = Job.objects.with_counts().select_related("batch", "source").get(pk=job.pk)
@@ -76,13 +86,14 @@ class Command(BaseCommand):
         if job.state != Job.State.DONE:
             raise CommandError(_why(job))
 
-    def _follow(self, job: Job, meter: Meter) -> None:
-        while job.is_open:
-            outcome = pipeline.run(
-                job.pk, on_chunk=lambda chunk: meter.show(chunk.file, chunk.end_offset, more=chunk.read)
-            )
+    def _follow(self, job: Job, meter: Meter, invite: Callable[[], None] | None) -> None:
+        def on_chunk(chunk: Chunk) -> None:
+            meter.show(chunk.file, chunk.end_offset, more=chunk.read)
+
+        while job.is_open and job.state != Job.State.PAUSED:
+            outcome = pipeline.run(job.pk, on_chunk=on_chunk, invite=invite)
             job.refresh_from_db()
-            if outcome == pipeline.Outcome.NOT_HELD and job.is_open:
+            if outcome != pipeline.Outcome.ENDED and job.is_open:
                 meter.show(job.cursor_file, job.cursor_offset)
                 time.sleep(POLL_SECONDS)
 
@@ -137,8 +148,10 @@ def _check_usage(options: dict[str, Any]) -> None:
     trouble = None
     if options["mapping"] or options["rules"]:
         trouble = _("--mapping and --rules are not available in this version.")
-    elif options["workers"] != 1:
-        trouble = _("In this version one process reads a job: leave --workers out.")
+    elif options["workers"] < 1:
+        trouble = _("--workers must be at least 1.")
+    elif options["join"] is not None:
+        return
     elif options["resume"] is not None and (options["paths"] or options["source"] or options["dry_run"]):
         trouble = _("--resume goes on with a job as it was submitted: give nothing else.")
     elif options["resume"] is None and not (options["paths"] and options["source"]):
@@ -173,6 +186,18 @@ def _submitted(options: dict[str, Any]) -> Job:
     )
 
 
+def _call_in(job: Job, number: int, helpers: ExitStack) -> None:
+    """Start processes that join the job; they are gone when the stack is left."""
+    words = [sys.executable, "-m", "django", "ingest", "--join", str(job.pk)]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "cqia_site.settings"}
+    for _number in range(number):
+        process = subprocess.Popen(  # noqa: S603  this very command
+            words, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        helpers.callback(process.wait)
+        helpers.callback(process.terminate)
+
+
 def _opened(paths: Sequence[Path]) -> Iterator[tuple[str, BinaryIO]]:
     for path in paths:
         with path.open("rb") as stream:
@@ -203,6 +228,8 @@ def _notices(job: Job) -> Iterator[str]:
 
 def _why(job: Job) -> str:
     """Why a job is not done, and what to do."""
+    if job.state == Job.State.PAUSED:
+        return _("Job %(job)s is paused: `ingest --resume %(job)s` goes on.") % {"job": job.pk}
     if job.state == Job.State.CANCELLED:
         message = _(
             "Job %(job)s was stopped. What was read stays: `ingest --resume %(job)s` goes on, "
