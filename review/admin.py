@@ -15,6 +15,7 @@ from review.models import (
     Category,
     Claim,
     Decision,
+    Flag,
     Guideline,
     Label,
     Move,
@@ -152,6 +153,22 @@ class RecordAdmin(HistoryAdmin):
 
     def get_queryset(self, request: "HttpRequest") -> QuerySet[Record]:
         return super().get_queryset(request).defer("key")
+
+
+@admin.register(Flag)
+class FlagAdmin(HistoryAdmin):
+    """What the rules point out, to be looked up by rule."""
+
+    list_display = ("rule", "record", "source")
+    list_filter = ("rule",)
+    list_select_related = ("record__source",)
+    search_fields = ("=record__id",)
+    ordering = ("-id",)
+
+    @admin.display(description=_("source"))
+    def source(self, obj: Flag) -> Source:
+        """Return where the record is from."""
+        return obj.record.source
 
 
 @admin.register(Decision)

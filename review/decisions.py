@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from review import access, claims, rights, workflow
+from review import access, claims, flags, rights, workflow
 from review.agreement import Opinion, Outcome, outcome
 from review.models import (
     AnswerFrom,
@@ -265,7 +265,7 @@ def write_wording(record: Record, wording: Wording, by: "User") -> Revision:
     texts = asdict(wording)
     labels = {"major": list(texts.pop("major")), "minor": list(texts.pop("minor"))}
     highest = Revision.objects.filter(record=record).aggregate(highest=Max("number"))["highest"]
-    return Revision.objects.create(
+    revision = Revision.objects.create(
         **texts | {"domain": list(wording.domain)},
         record=record,
         number=highest + 1,
@@ -273,6 +273,8 @@ def write_wording(record: Record, wording: Wording, by: "User") -> Revision:
         sha256=sha256,
         author=by,
     )
+    flags.write_flags(revision, source=record.source)
+    return revision
 
 
 def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:

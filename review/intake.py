@@ -10,8 +10,9 @@ import orjson
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from review import unread, workflow
+from review import flags, unread, workflow
 from review.models import Cause, Intake, State
+from review.text.rules import Texts
 from review.text.signature import content_hash, duplicate_key
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Prepared:
     minor: Sequence[str]
     domain: Sequence[str]
     answer_from: str
+    flags: flags.Places
     revision: int = 0
 
     @property
@@ -109,7 +111,18 @@ def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
         answer_from=answer_from,
     )
     key = duplicate_key(candidate.instruction, candidate.input, candidate.output)
-    return Prepared(candidate, key, content, major, minor, domain, answer_from)
+    texts = Texts(
+        candidate.instruction,
+        candidate.input,
+        candidate.output,
+        candidate.metadata,
+        major,
+        minor,
+        domain,
+        answer_from,
+        source.names,
+    )
+    return Prepared(candidate, key, content, major, minor, domain, answer_from, flags.places(texts, source=source))
 
 
 def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
@@ -334,6 +347,7 @@ def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
     _copy(cursor, "review_revision", _revision_rows(ledger))
     _copy(cursor, "review_record", _record_rows(ledger))
     _copy(cursor, "review_original", _original_rows(ledger))
+    _copy(cursor, "review_flag", _flag_rows(ledger))
     if ledger.duplicates:
         _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
     if ledger.revisions:
@@ -391,6 +405,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "claimed_human_verified": "bool",
         "claimed_copyright": "text",
     },
+    "review_flag": {"record_id": "int8", "revision_id": "int8", "rule": "varchar", "spans": "jsonb"},
     "review_duplicate": {"record_id": "int8", "batch_id": "int8", "line": "int4", "offset": "int8"},
 }
 
@@ -458,6 +473,12 @@ def _original_rows(ledger: Ledger) -> _Rows:
             candidate.claimed_human_verified,
             candidate.claimed_copyright,
         )
+
+
+def _flag_rows(ledger: Ledger) -> _Rows:
+    for known, _number, item in ledger.revisions:
+        for rule, spans in item.flags.items():
+            yield known.pk, item.revision, rule, _jsonb([tuple(span) for span in spans])
 
 
 def _duplicate_rows(ledger: Ledger) -> _Rows:

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from review.models.constraints import CompositeForeignKey
+from review.models.flag import Flag
 from review.models.rights import NO_COPYRIGHT_STATED, Licence
 from review.models.triggers import NoTruncate
 from review.models.unread import note_changed_wordings
@@ -74,6 +75,17 @@ class RecordQuerySet(models.QuerySet["Record"]):
             holder=effective("holder", ""),
             copyright=effective("published_text", NO_COPYRIGHT_STATED),
         )
+
+    def flagged(self, rule: str) -> Self:
+        """Those in whose current wording the rule found something."""
+        return self.filter(Exists(self._flags().filter(rule=rule)))
+
+    def with_flags_of(self, rules: Collection[str], name: str) -> Self:
+        """Annotate as `name` whether one of the rules found something in the current wording."""
+        return self.annotate(**{name: Exists(self._flags().filter(rule__in=rules))})
+
+    def _flags(self) -> "models.QuerySet[Flag]":
+        return Flag.objects.filter(revision=OuterRef("revision"))
 
     def releasable(self, licences: Collection[str]) -> Self:
         """Approved, neither taken down nor retracted, and under one of `licences`: the one gate of every exit."""

@@ -134,3 +134,13 @@ class Source(models.Model):
             longer_than=self.looks_at_longer_than,
             model_written=self.looks_at_model_written,
         )
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """All that the source is called."""
+        return self.slug, self.name_zh, self.name_en
+
+    @property
+    def silent_rules(self) -> frozenset[str]:
+        """The flags that are switched off for the source; all the others are on."""
+        return frozenset(rule for rule, is_on in self.rules.items() if not is_on)

@@ -40,7 +40,7 @@ def chief(quick_hashes: None, gao: User) -> User:
 @pytest.fixture
 def history(mei: User) -> None:
     """A row of everything that is only ever read."""
-    retracted, withdrawn = record(), approve(record(), mei)
+    retracted, withdrawn = record(output="没有写完："), approve(record(), mei)
     approve(record(), mei)
     retractions.retract(retracted.batch, by=None, reason="wrong file")
     decisions.undo(by=mei, decision=withdrawn)

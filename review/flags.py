@@ -1,0 +1,41 @@
+"""What the rules point out in the wordings of records, as rows."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from review.models import Flag
+from review.text.rules import Span, Texts, find_flags
+
+if TYPE_CHECKING:
+    from review.models import Revision, Source
+
+type Places = Mapping[str, list[Span]]
+"""The places by rule."""
+
+
+def places(texts: Texts, *, source: "Source") -> Places:
+    """Return what the flags of a source find, by rule; touches no database."""
+    found: dict[str, list[Span]] = {}
+    for rule, span in find_flags(texts, without=source.silent_rules):
+        found.setdefault(rule, []).append(span)
+    return found
+
+
+def write_flags(revision: "Revision", *, source: "Source") -> int:
+    """Write what the flags find in a new wording, and return how many rules found something."""
+    texts = Texts(
+        revision.instruction,
+        revision.input,
+        revision.output,
+        revision.metadata,
+        revision.task_type["major"],
+        revision.task_type["minor"],
+        revision.domain,
+        revision.answer_from,
+        source.names,
+    )
+    found = places(texts, source=source)
+    Flag.objects.bulk_create(
+        Flag(record_id=revision.record_id, revision=revision, rule=rule, spans=spans) for rule, spans in found.items()
+    )
+    return len(found)

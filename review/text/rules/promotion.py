@@ -1,0 +1,107 @@
+"""Promotion, and what a page leaves behind in a text that was taken from it."""
+
+from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, words
+
+_ADVERTISING = (
+    *("公众号", "微信号", "加微信", "加我微信", "扫码", "扫描二维码", "长按识别", "加群", "粉丝群", "进群", "私信我"),
+    *("优惠券", "淘口令", "抽奖活动", "参与抽奖", "转发抽奖", "点击头像", "关注我", "记得关注", "求关注", "关注一下我"),
+    *("点赞关注", "点赞收藏", "收藏关注", "收藏点赞", "一键三连", "戳链接", "点击链接", "链接在评论区", "评论区链接"),
+    *("点击报名", "点击去报名", "下单链接", "限时优惠", "免费领取", "点个关注", "点个赞", "双击屏幕"),
+)
+_PROMOTION = Rule(
+    id="promotion",
+    kind=Kind.FLAG,
+    english="Promotion: accounts to follow, codes to scan, links to buy by.",
+    chinese="有推广内容：求关注、公众号、扫码、优惠券等。",
+    find=matching("|".join(sorted(_ADVERTISING, key=len, reverse=True))),
+    signs=words(*_ADVERTISING),
+    caught=(answer("更多内容请关注公众号“示例”。"), answer("喜欢就点赞收藏吧！"), answer("扫码领取资料")),
+    passed=(answer("大家最关注的是价格。"), answer("他把书收藏在家里。"), answer("众人号召力")),
+)
+
+_LEFTOVERS = (
+    r"(?:未经(?:作者)?(?:许可|授权)[^。\n]{0,12})?(?:禁止|谢绝|请勿|严禁)?转载(?:请注明|自|于|原创|须|需)?|侵(?:权)?[删必]|"
+    r"著作权归|版权归|版权所有|(?:原文|本文)(?:链接|地址|来自|来源|首发|转自)|责任编辑|"
+    r"(?:^|\n)\s{0,4}(?:编辑于|发布于|发表于|来源|作者|编辑|链接)\s?[:：\d]|"
+    r"阅读全文|展开全文|查看更多|点击查看|点击阅读|点击图片|点击下方|点击下载|显示全部|"
+    r"[Cc]lick (?:here|to read)|Read more"
+)
+_SOURCE_LEFTOVERS = Rule(
+    id="source_leftovers",
+    kind=Kind.FLAG,
+    english="Leftovers of the page that the text was taken from: reprint notes, bylines, “click to read”.",
+    chinese="残留来源页面的内容：转载声明、作者编辑署名、“点击阅读”等。",
+    find=matching(_LEFTOVERS),
+    signs=(
+        *words("转载", "侵删", "侵权删", "侵必", "侵权必", "著作权归", "版权归", "版权所有", "原文链接", "原文地址"),
+        *words(
+            "原文来自", "原文来源", "原文首发", "原文转自", "本文链接", "本文地址", "本文来自", "本文来源", "本文首发"
+        ),
+        *words(
+            "本文转自", "责任编辑", "阅读全文", "展开全文", "查看更多", "点击查看", "点击阅读", "点击图片", "点击下方"
+        ),
+        *words("点击下载", "显示全部"),
+        Sign("编", r"(?=辑于?\s?[:：\d])"),
+        Sign("布表", r"(?=于\s?[:：\d])"),
+        Sign("源者", r"(?=\s?[:：\d])"),
+        Sign("链", r"(?=接\s?[:：\d])"),
+        Sign("Cc", "(?=lick (?:here|to read))"),
+        Sign("R", "(?=ead more)"),
+    ),
+    caught=(
+        answer("本文首发于某网站，未经许可禁止转载。"),
+        answer("正文。\n编辑于 2021-05-01"),
+        answer("作者：张三\n正文"),
+    ),
+    passed=(answer("这位作者写了三本书。"), answer("文章的来源很多。"), answer("他每天阅读一小时。")),
+)
+
+_URL = r"(?i:https?://|(?<![A-Za-z0-9_.])www\.)[^\s\u3000-\u303f\u4e00-\u9fff\uff00-\uffef<>\"'`)\]}]+"
+_WEB_ADDRESS = Rule(
+    id="web_address",
+    kind=Kind.FLAG,
+    english="The address of a web page.",
+    chinese="有网址。",
+    find=matching(_URL),
+    signs=(Sign(":", "(?=//)"), Sign("wW", r"(?<=[wW]{3})(?=\.)")),
+    caught=(answer("详见 https://example.com/a?b=1。"), answer("打开www.example.com即可")),
+    passed=(answer("http 协议和 https 协议"), answer("// 注释：这里")),
+)
+
+_IMAGE = (
+    r"!\[[^\]\n]{0,200}\]\([^)\n]{0,2000}\)|<img\b[^>]{0,500}>|[\[【(（](?:图片|图|配图|表情|动图|视频)\d{0,3}[\]】)）]|"
+    r"(?:如|见|详见|参见|看)(?:下|上|左|右)?(?:面)?(?:图|图片)(?:所示|中|\s?\d{1,2}|[一二三四五六七八九十])?(?![书腾])|"
+    r"(?:下|上|左|右)图(?:所示|中|是|为)?|图\s?\d{1,2}(?=[）)，。,.：:～~\s-]|所示|中)|封面图"
+)
+_IMAGE_REFERENCE = Rule(
+    id="image_reference",
+    kind=Kind.FLAG,
+    english="The text refers to an image that is not there.",
+    chinese="文中提到并不存在的图片，例如“如图所示”“[图片]”。",
+    find=matching(_IMAGE),
+    signs=(
+        Sign("[", r"(?<=!\[)"),
+        Sign("<", "(?=img)"),
+        Sign("图频情", r"(?<=[\[【(（如见看下上左右面动配].)|(?=\s?\d)|(?<=封面.)|(?<=[\[【(（].{2})"),
+    ),
+    caught=(answer("结构如图所示。"), answer("效果见下图"), answer("![示例](a.png)"), answer("先加热[图片]再搅拌")),
+    passed=(answer("他去图书馆看书。"), answer("试图解释原因"), answer("地图和图纸"), answer("看图书是好习惯")),
+)
+
+FAMILY = Family(
+    "promotion",
+    "Promotion and leftovers",
+    "推广与来源残留",
+    (
+        _PROMOTION,
+        _SOURCE_LEFTOVERS,
+        _WEB_ADDRESS,
+        _IMAGE_REFERENCE,
+        _PROMOTION.dropping("drop_promotion", "Drops records with promotion.", "丢弃含有推广内容的记录。"),
+        _IMAGE_REFERENCE.dropping(
+            "drop_image_reference",
+            "Drops records that refer to an image that is not there.",
+            "丢弃提到不存在的图片的记录。",
+        ),
+    ),
+)
