@@ -56,6 +56,19 @@ class Document(NamedTuple):
     ``votes``, ``comments``, ``replies``, ``year``, ``rank``, ``score`` as numbers; ``sections`` as {heading: text}.
     An entry without a question has an empty ``instruction`` and its facts: a template makes a candidate of it.
     """
+    repairs: tuple[str, ...] = ()
+    """The rules that have mended its texts; ``raw`` stays as it was."""
+
+
+class Dropped(NamedTuple):
+    """One record that a rule keeps away; positions as in :class:`Document`."""
+
+    line: int
+    offset: int
+    end: int
+    raw: bytes
+    reason: str
+    """The name of the rule, under which it is counted."""
 
     def labelled(self, *, minor: Sequence[str], domain: Sequence[str]) -> "Document":
         """The same, the labels that it shows itself set behind those that its source has; its own stand if it has any.

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath
@@ -21,6 +21,7 @@ from ingest.sweeper import send
 from review import access, retractions, rights
 from review.models import Batch, Licence, Retraction
 from review.refused import Ground, Refused
+from review.text.rules import RULES, Kind
 from review.text.strict import printable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def submit(  # noqa: PLR0913  what is asked for
     holder: str = "",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
+    rules: Collection[str] = (),
     tell_workers: bool = True,
 ) -> Job:
     """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
@@ -48,6 +50,7 @@ def submit(  # noqa: PLR0913  what is asked for
     """
     access.check_import(by)
     _check(source, licence, format, encoding)
+    check_rules(rules)
     with _stored(files) as uploads, transaction.atomic():
         if not uploads:
             raise Refused(_("Give a file to import."), ground=Ground.INVALID)
@@ -55,7 +58,13 @@ def submit(  # noqa: PLR0913  what is asked for
         if licence or holder:
             rights.decide_rights(batch, by=by, licence=licence or Licence.UNKNOWN, holder=holder)
         job = Job.objects.create(
-            source=source, batch=batch, by=by, format=format, encoding=encoding, dispatched_at=ClockTimestamp()
+            source=source,
+            batch=batch,
+            by=by,
+            format=format,
+            encoding=encoding,
+            rules=sorted(set(rules)),
+            dispatched_at=ClockTimestamp(),
         )
         for upload in uploads:
             upload.job = job
@@ -120,6 +129,14 @@ def _check(source: "Source", licence: str, format: str, encoding: str) -> None: 
         raise Refused(message, ground=Ground.INVALID, fields={"format": message})
     if encoding:
         _check_encoding(encoding)
+
+
+def check_rules(names: Collection[str]) -> None:
+    """Refuse what is neither a repair nor a drop: flags need no switching on."""
+    known = [rule.id for rule in RULES.values() if rule.kind != Kind.FLAG]
+    if unknown := next((name for name in names if name not in known), None):
+        message = _("There is no rule “%(name)s” that repairs or drops. Known are: %(known)s.")
+        raise Refused(message % {"name": unknown, "known": ", ".join(known)}, ground=Ground.INVALID)
 
 
 def _check_encoding(encoding: str) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Case, F, Func, Q, Sum, When
 from django.db.models.functions import Coalesce, Now
@@ -154,6 +155,13 @@ class Job(models.Model):
     state = models.CharField(_("state"), max_length=11, choices=State, default=State.QUEUED)
     format = models.CharField(_("format"), max_length=40, blank=True, default="", help_text=_("Empty: recognised."))
     encoding = models.CharField(_("encoding"), max_length=20, blank=True, default="", help_text=_("Empty: UTF-8."))
+    rules = ArrayField(
+        models.CharField(max_length=40),
+        verbose_name=_("rules switched on"),
+        default=list,
+        blank=True,
+        help_text=_("Repairs and drops for this import alone, beside those of the source."),
+    )
     options = models.JSONField(_("options"), default=dict, blank=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     fruitless_runs = models.PositiveIntegerField(_("runs that came no further"), default=0)

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from django.db.models import Max, Prefetch
 from psycopg.errors import LockNotAvailable
 
 from ingest import parts, prompts, rejects
-from ingest.document import Refusal, Unreadable
+from ingest.document import Dropped, Refusal, Unreadable
 from ingest.models import Chunk, Job, Part, Reject, Upload
 from ingest.parts import File
 from ingest.readers import READERS, recognise
@@ -83,6 +83,7 @@ class Portion:
     last_line: int = 0
     prepared: list[intake.Prepared] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
     tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     size: int = 0
@@ -90,8 +91,8 @@ class Portion:
 
     @property
     def read(self) -> int:
-        """How many records it holds, the refused ones included."""
-        return len(self.prepared) + len(self.refusals)
+        """How many records it holds, those that are refused or dropped included."""
+        return len(self.prepared) + len(self.refusals) + self.dropped.total()
 
 
 type OnChunk = Callable[[Chunk], object]
@@ -168,6 +169,7 @@ def rehearse(
     source: "Source",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
+    rules: Collection[str] = (),
 ) -> Iterator[tuple[Portion, intake.Counted]]:
     """Go through files as a job would, portion by portion, and count without writing. Raises Unreadable."""
     files = []
@@ -175,9 +177,11 @@ def rehearse(
         found = recognise(path, format=format or None, encoding=encoding or None)
         files.append(File(number, path, found.format, found.container, found.encoding))
     ledger = intake.Ledger(Batch(pk=0, source=source))
-    with closing(portions(files, stages=Stages.of(source))) as coming:
+    with closing(portions(files, stages=Stages.of(source, also=rules))) as coming:
         for portion in coming:
-            yield portion, intake.count_records(portion.prepared, ledger=ledger)
+            counted = intake.count_records(portion.prepared, ledger=ledger)
+            counted.dropped.update(portion.dropped)
+            yield portion, counted
 
 
 def _take(job_id: int) -> Job | None:
@@ -243,7 +247,7 @@ def _recognise(job: Job) -> None:
 
 def _read_alone(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
     """Take in portion after portion, the next one prepared while the database is busy with the last."""
-    stages = Stages.of(job.batch.source)
+    stages = Stages.of(job.batch.source, also=job.rules)
     found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
     with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
         while portion := ahead.take():
@@ -256,7 +260,7 @@ def _read_alone(job: Job, files: Sequence[File], should_stop: Callable[[], bool]
 
 def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
     """Prepare part after part and take each in when its turn has come."""
-    stages = Stages.of(job.batch.source)
+    stages = Stages.of(job.batch.source, also=job.rules)
     with _settled_objects_spared():
         while part := parts.claim(job, files):
             _enter(job, part, files, stages, on_chunk)
@@ -399,13 +403,15 @@ def _fill(portion: Portion, records: "Iterable[Document | Refusal]", stages: Sta
     portion.tally = stages.counted()
 
 
-def _add(portion: Portion, record: "Document | Refusal", stages: Stages) -> None:
-    portion.end, portion.last_line = record.end, record.line
-    portion.size += len(record.raw)
-    if not isinstance(record, Refusal):
-        record = stages.passed(record)
+def _add(portion: Portion, found: "Document | Refusal", stages: Stages) -> None:
+    portion.end, portion.last_line = found.end, found.line
+    portion.size += len(found.raw)
+    record = found if isinstance(found, Refusal) else stages.passed(found)
     if isinstance(record, Refusal):
         portion.refusals.append(record)
+        return
+    if isinstance(record, Dropped):
+        portion.dropped[record.reason] += 1
         return
     portion.prepared.append(intake.prepared(record, source=stages.source))
     for key in record.unknown_keys:
@@ -474,6 +480,7 @@ def _spare_the_disk() -> None:
 
 def _write(job: Job, portion: Portion) -> Chunk:
     counted = intake.add_records(portion.prepared, batch=job.batch)
+    dropped = counted.dropped + portion.dropped
     number = (job.chunks.aggregate(last=Max("number"))["last"] or 0) + 1
     chunk = Chunk.objects.create(
         job=job,
@@ -487,9 +494,9 @@ def _write(job: Job, portion: Portion) -> Chunk:
         changed=counted.changed,
         unchanged=counted.unchanged,
         duplicate=counted.duplicate,
-        dropped=counted.dropped.total(),
+        dropped=dropped.total(),
         rejected=len(portion.refusals),
-        dropped_because=counted.dropped,
+        dropped_because=dropped,
         unknown_keys=portion.unknown_keys,
         tally=portion.tally,
         sha256=portion.sha256,

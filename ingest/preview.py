@@ -162,7 +162,8 @@ def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> No
     if portion is None:
         return
     counted = intake.count_records(portion.prepared, ledger=ledger)
-    preview.counts.update(read=portion.read, rejected=len(portion.refusals), dropped=counted.dropped.total())
+    dropped = counted.dropped + portion.dropped
+    preview.counts.update(read=portion.read, rejected=len(portion.refusals), dropped=dropped.total())
     for name in ("new", "changed", "unchanged", "duplicate"):
         preview.counts[name] += getattr(counted, name)
     preview.candidates += portion.prepared[: SHOWN_CANDIDATES - len(preview.candidates)]

@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ingest import prompts
+from ingest.cleaning import cleaned
+from ingest.document import Dropped, Refusal
+from review.text.rules import Chosen
 
 if TYPE_CHECKING:
-    from ingest.document import Document, Refusal
+    from collections.abc import Collection
+
+    from ingest.document import Document
     from review.models import Source
 
 type Tally = dict[str, Counter[str]]
@@ -24,15 +29,31 @@ class Stages:
 
     source: "Source"
     kinds: tuple[prompts.Kind, ...] = ()
+    rules: Chosen = field(default_factory=lambda: Chosen(()))
     tally: Tally = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: "Source") -> Self:
-        """Put together the stages of a source. Raises `prompts.Unsound` for templates that no check has seen."""
-        return cls(source, prompts.kinds_of(source.slug, source.templates))
+    def of(cls, source: "Source", *, also: "Collection[str]" = ()) -> Self:
+        """Put together the stages of a source, with rules that are switched on `also`, for this once.
 
-    def passed(self, document: "Document") -> "Document | Refusal":
+        Raises `prompts.Unsound` for templates that no check has seen.
+        """
+        return cls(source, prompts.kinds_of(source.slug, source.templates), Chosen({*source.active_rules, *also}))
+
+    def passed(self, document: "Document") -> "Document | Refusal | Dropped":
         """Take a record through the stages."""
+        asked = self._asked(document)
+        return asked if isinstance(asked, Refusal) or not self.rules else self._cleaned(asked)
+
+    def _cleaned(self, document: "Document") -> "Document | Dropped":
+        clean = cleaned(document, self.rules)
+        if not isinstance(clean, Dropped):
+            for rule in clean.repairs:
+                self.count("repair", rule)
+        return clean
+
+    def _asked(self, document: "Document") -> "Document | Refusal":
+        """Return the record with a question."""
         if document.more_minor or document.more_domain:
             document = document.labelled(minor=self.source.minor, domain=self.source.domain)
         if document.instruction:

@@ -57,6 +57,8 @@ class Candidate(Protocol):
     def claimed_human_verified(self) -> bool | None: ...
     @property
     def claimed_copyright(self) -> str | None: ...
+    @property
+    def repairs(self) -> Sequence[str]: ...
 
 
 @dataclass(slots=True)
@@ -92,7 +94,8 @@ class Prepared:
         """Return how many decisions are wanted, by the source's rule for second looks."""
         candidate = self.candidate
         length = len(candidate.instruction) + len(candidate.input) + len(candidate.output)
-        return rule.wanted(self.key, length=length, answer_from=self.answer_from)
+        is_flagged = bool(self.flags)
+        return rule.wanted(self.key, length=length, answer_from=self.answer_from, is_flagged=is_flagged)
 
 
 def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
@@ -404,6 +407,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "raw": "bytea",
         "claimed_human_verified": "bool",
         "claimed_copyright": "text",
+        "repairs": "varchar[]",
     },
     "review_flag": {"record_id": "int8", "revision_id": "int8", "rule": "varchar", "spans": "jsonb"},
     "review_duplicate": {"record_id": "int8", "batch_id": "int8", "line": "int4", "offset": "int8"},
@@ -472,6 +476,7 @@ def _original_rows(ledger: Ledger) -> _Rows:
             candidate.raw,
             candidate.claimed_human_verified,
             candidate.claimed_copyright,
+            list(candidate.repairs),
         )
 
 

@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,14 @@ class Original(models.Model):
     raw = models.BinaryField(_("raw bytes"))
     claimed_human_verified = models.BooleanField(_("claimed to be verified"), null=True)
     claimed_copyright = models.TextField(_("claimed copyright"), null=True)  # noqa: DJ001  absent and empty differ
+
+    repairs = ArrayField(
+        models.CharField(max_length=40),
+        verbose_name=_("repaired by"),
+        default=list,
+        db_default=[],
+        help_text="The rules that mended the texts that came in; the raw bytes stay as they were.",
+    )
 
     class Meta:
         verbose_name = _("original")

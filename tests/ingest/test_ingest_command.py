@@ -127,6 +127,20 @@ def test_rehearsal_shows_what_would_be_refused_and_writes_nothing(ten: Path, upl
     assert not uploads.exists()
 
 
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_rules_are_switched_on_for_one_import(ten: Path, words: list[str]) -> None:
+    spoken = record(20) | {"output": "作为AI语言模型，我没有意见。"}
+    padded = record(21) | {"output": "先写上部。  \n再写下部。"}
+    ten.write_bytes(line(spoken) + b"\n" + line(padded))
+    rules = ["--rules", "drop_model_voice, trim_blanks"]
+    result, err = run(ten, "--source", "zhihu", *rules, *words)
+    assert counted(result) == {"read": 2, "new": 1, "dropped": 1}
+    if not words:
+        assert "drop_model_voice (1)" in err
+        assert "trim_blanks (1)" in err
+        assert Record.objects.select_related("revision").get().revision.output == "先写上部。\n再写下部。"
+
+
 def test_words_for_people_go_to_standard_output(ten: Path) -> None:
     out = io.StringIO()
     call_command("ingest", str(ten), source="zhihu", stdout=out, stderr=io.StringIO())
@@ -155,7 +169,8 @@ def test_file_without_records_says_so(ten: Path) -> None:
         (["{ten}", "--source", "zhihu", "--format", "docx"], "cqia, alpaca"),
         (["{ten}", "--source", "zhihu", "--encoding", "klingon"], "gb18030"),
         (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "not available"),
-        (["{ten}", "--source", "zhihu", "--rules", "trim"], "not available"),
+        (["{ten}", "--source", "zhihu", "--rules", "trim"], "trim_blanks"),
+        (["{ten}", "--source", "zhihu", "--rules", "model_voice", "--dry-run"], "drop_model_voice"),
         (["{ten}", "--source", "zhihu", "--workers", "0"], "at least 1"),
         (["{ten}", "--resume", "1"], "--resume"),
         (["--resume", "4711"], "no job 4711"),

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.text.rules import FAMILIES, FIELDS, MAX_SPANS, PERSONAL, RULES, Kind, Rule, Texts, find_flags, repaired
-from review.text.rules import reason_to_drop as dropped
+from review.text.rules import FAMILIES, FIELDS, MAX_SPANS, PERSONAL, RULES, Chosen, Kind, Rule, Texts, find_flags
 from review.text.rules.scripts import TRADITIONAL
 
 FLAGS = [rule for rule in RULES.values() if rule.kind == Kind.FLAG]
@@ -71,28 +70,28 @@ def test_the_look_for_signs_hides_nothing(texts: Texts) -> None:
 @each_repair
 def test_what_a_repair_mended_needs_no_repair(rule: Rule) -> None:
     for texts in rule.caught:
-        mended, done = repaired(texts, [rule])
-        assert done == [rule.id]
+        mended, done = Chosen({rule.id}).repaired(texts)
+        assert done == (rule.id,)
         assert mended != texts
-        assert repaired(mended, [rule]) == (mended, [])
+        assert Chosen({rule.id}).repaired(mended) == (mended, ())
 
 
 @each_repair
 def test_a_repair_leaves_alone_what_is_in_order(rule: Rule) -> None:
     for texts in rule.passed:
-        assert repaired(texts, [rule]) == (texts, [])
+        assert Chosen({rule.id}).repaired(texts) == (texts, ())
 
 
 def test_repairs_that_nobody_chose_change_nothing() -> None:
     for texts in chain.from_iterable(rule.caught for rule in RULES.values()):
-        assert repaired(texts, []) == (texts, [])
+        assert Chosen(()).repaired(texts) == (texts, ())
 
 
 @given(made_of_samples)
 def test_no_repair_but_that_of_doubled_marks_touches_chinese_punctuation(text: str) -> None:
     texts = Texts("问题。", "", text)
-    chosen = [rule for rule in REPAIRS if rule.id not in {"single_marks", "remove_markup"}]
-    mended, _done = repaired(texts, chosen)
+    chosen = {rule.id for rule in REPAIRS} - {"single_marks", "remove_markup"}
+    mended, _done = Chosen(chosen).repaired(texts)
     assert _marks(mended.output) == _marks(text)
 
 
@@ -102,11 +101,24 @@ def _marks(text: str) -> str:
 
 def test_a_record_is_dropped_by_the_first_rule_that_finds_something() -> None:
     texts = Texts("问题？", "", "作为AI语言模型，我不能回答\ufffd。")
-    chosen = [RULES["drop_lost_characters"], RULES["drop_model_voice"]]
-    assert dropped(texts, chosen) == "drop_lost_characters"
-    assert dropped(texts, chosen[1:]) == "drop_model_voice"
-    assert dropped(texts._replace(output="好。"), chosen) == ""
-    assert dropped(texts, []) == ""
+    both = {"drop_lost_characters", "drop_model_voice"}
+    assert Chosen(both).reason_to_drop(texts) == "drop_lost_characters"
+    assert Chosen({"drop_model_voice"}).reason_to_drop(texts) == "drop_model_voice"
+    assert Chosen(both).reason_to_drop(texts._replace(output="好。")) == ""
+    assert Chosen({"model_voice", "no_such_rule"}).reason_to_drop(texts) == ""
+    assert Chosen(both)
+    assert not Chosen({"model_voice", "no_such_rule"})
+
+
+def test_no_repair_leaves_a_record_without_its_question() -> None:
+    texts = Texts("<br>", "", "第一行<br>第二行")
+    assert Chosen({"remove_markup"}).repaired(texts) == (texts, ())
+
+
+def test_a_repair_lets_those_behind_it_see_what_it_left() -> None:
+    texts = Texts("问题？", "", "第一行&nbsp;<br>第二行")
+    mended, done = Chosen({"remove_markup", "trim_blanks"}).repaired(texts)
+    assert (mended.output, done) == ("第一行\n第二行", ("remove_markup", "trim_blanks"))
 
 
 def test_ids_are_unique_and_families_hold_every_rule() -> None:
@@ -120,8 +132,8 @@ def test_ids_are_unique_and_families_hold_every_rule() -> None:
 def test_the_restored_escapes_are_the_ones_that_were_written() -> None:
     written = r"$\frac{1}{2}\times\theta\right)\beta\neq\alpha\vec{a}$"
     eaten = written.encode().decode("unicode_escape")
-    mended, done = repaired(Texts("求值。", "", eaten), [RULES["restore_escapes"]])
-    assert (mended.output, done) == (written, ["restore_escapes"])
+    mended, done = Chosen({"restore_escapes"}).repaired(Texts("求值。", "", eaten))
+    assert (mended.output, done) == (written, ("restore_escapes",))
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "latin-1"])

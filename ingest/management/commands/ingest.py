@@ -50,7 +50,7 @@ class Command(BaseCommand):
         add("--format", metavar="NAME", default="", help=f"{', '.join(READERS)}; recognised when left out")
         add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
         add("--mapping", metavar="FILE", help="not available in this version")
-        add("--rules", metavar="NAME,…", help="not available in this version")
+        add("--rules", metavar="NAME,…", type=_names, default=(), help="repairs and drops to switch on for this import")
         add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
         add("--workers", metavar="N", type=int, default=1, help="processes that share the job (default: %(default)s)")
         add("--join", metavar="JOB", type=int, help=SUPPRESS)
@@ -110,11 +110,12 @@ class Command(BaseCommand):
 
     def _rehearse(self, options: dict[str, Any]) -> None:
         """Count what an import would do, and show what it would refuse."""
+        jobs.check_rules(options["rules"])
         paths, source, counts = options["paths"], _source(options["source"]), Counter[str]()
         sizes = [path.stat().st_size for path in paths]
         with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
             for portion, counted in pipeline.rehearse(
-                paths, source=source, format=options["format"], encoding=options["encoding"]
+                paths, source=source, format=options["format"], encoding=options["encoding"], rules=options["rules"]
             ):
                 for refusal in portion.refusals[: SHOWN_REJECTS - counts["rejected"]]:
                     where = f"{paths[portion.file - 1]}:{refusal.line}"
@@ -146,8 +147,8 @@ class Command(BaseCommand):
 def _check_usage(options: dict[str, Any]) -> None:
     """Refuse what makes no sense, before anything is asked of the database."""
     trouble = None
-    if options["mapping"] or options["rules"]:
-        trouble = _("--mapping and --rules are not available in this version.")
+    if options["mapping"]:
+        trouble = _("--mapping is not available in this version.")
     elif options["workers"] < 1:
         trouble = _("--workers must be at least 1.")
     elif options["join"] is not None:
@@ -162,6 +163,11 @@ def _check_usage(options: dict[str, Any]) -> None:
         trouble = _("%(path)s is a folder: name the files in it, such as %(path)s/*.jsonl.") % {"path": folder}
     if trouble:
         raise CommandError(trouble, returncode=USAGE)
+
+
+def _names(said: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    return tuple(filter(None, (name.strip() for name in said.split(","))))
 
 
 def _source(slug: str) -> Source:
@@ -182,6 +188,7 @@ def _submitted(options: dict[str, Any]) -> Job:
         holder=options["holder"],
         format=options["format"],
         encoding=options["encoding"],
+        rules=options["rules"],
         tell_workers=False,
     )
 
@@ -220,6 +227,8 @@ def _notices(job: Job) -> Iterator[str]:
         yield _("Keys that the format does not know, kept in the originals: %(names)s.") % {"names": names}
     if dropped:
         yield _("Dropped: %(reasons)s.") % {"reasons": ", ".join(f"{name} ({n})" for name, n in dropped.most_common())}
+    if repairs := job.tally().get("repair"):
+        yield _("Repaired: %(rules)s.") % {"rules": ", ".join(f"{name} ({n})" for name, n in repairs.most_common())}
     if templates := job.tally().get("template"):
         yield _("Prompt templates used:") + "".join(f"\n  {n:>6,}  {text}" for text, n in templates.most_common())
     if job.rejects_path.exists():

@@ -3,7 +3,7 @@
 Every rule has an id, one sentence in both languages and samples; all stand in ``RULES``.
 """
 
-from review.text.rules.finding import find_flags, reason_to_drop, repaired
+from review.text.rules.finding import Chosen, find_flags
 from review.text.rules.registry import FAMILIES, PERSONAL, RULES
 from review.text.rules.shape import FIELDS, MAX_SPANS, Family, Found, Kind, Rule, Span, Texts
 
@@ -13,6 +13,7 @@ __all__ = [
     "MAX_SPANS",
     "PERSONAL",
     "RULES",
+    "Chosen",
     "Family",
     "Found",
     "Kind",
@@ -20,6 +21,4 @@ __all__ = [
     "Span",
     "Texts",
     "find_flags",
-    "reason_to_drop",
-    "repaired",
 ]

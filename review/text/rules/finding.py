@@ -5,15 +5,20 @@ from collections.abc import Collection, Iterable, Sequence
 
 from review.text.rules.registry import RULES
 from review.text.rules.shape import FIELDS, MAX_SPANS, Found, Kind, Rule, Sign, Texts
+from review.text.strict import is_blank
 
 _END = "\0"
 """Stands before, between and behind the fields where signs are looked for; no text holds it."""
+
+
+_NEVER = r"(?!)"
 
 
 class _Prefilter:
     """The signs of some rules in two patterns, and which rules each character may concern."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
         self._always = [rule for rule in rules if rule.signs is None]
         self._rules = [rule for rule in rules if rule.signs]
         signs = [sign for rule in self._rules for sign in rule.signs or ()]
@@ -56,12 +61,13 @@ def _bound(signs: Iterable[Sign]) -> re.Pattern[str]:
         for character in sign.characters if sign.around else "":
             around.setdefault(character, set()).add(sign.around)
     branches = [f"{re.escape(character)}(?:{'|'.join(sorted(said))})" for character, said in sorted(around.items())]
-    return re.compile("|".join(branches))
+    return re.compile("|".join(branches) or _NEVER)
 
 
 def _free(signs: Iterable[Sign]) -> re.Pattern[str]:
     """Return the pattern of the signs that are enough by themselves."""
-    return re.compile(f"[{''.join(sorted({sign.characters for sign in signs if not sign.around}))}]")
+    characters = "".join(sorted({sign.characters for sign in signs if not sign.around}))
+    return re.compile(f"[{characters}]" if characters else _NEVER)
 
 
 _FLAGS = _Prefilter([rule for rule in RULES.values() if rule.kind == Kind.FLAG])
@@ -76,19 +82,29 @@ def find_flags(texts: Texts, *, without: Collection[str] = ()) -> list[Found]:
     return found
 
 
-def repaired(texts: Texts, repairs: Iterable[Rule]) -> tuple[Texts, list[str]]:
-    """Return the texts as the repairs leave them, applied in the order of RULES, and the ids of those that did any."""
-    chosen, done = {rule.id for rule in repairs}, []
-    for rule in RULES.values():
-        if rule.id not in chosen or rule.repair is None or not rule.find(texts):
-            continue
-        mended = texts._replace(**{name: rule.repair(getattr(texts, name)) for name in FIELDS})
-        if mended != texts:
-            texts = mended
-            done.append(rule.id)
-    return texts, done
+class Chosen:
+    """The repairs and drops that are switched on for some records; flags and unknown ids count for nothing."""
 
+    def __init__(self, ids: Collection[str]) -> None:
+        self._repairs = _Prefilter([rule for rule in RULES.values() if rule.kind == Kind.REPAIR and rule.id in ids])
+        self._drops = _Prefilter([rule for rule in RULES.values() if rule.kind == Kind.DROP and rule.id in ids])
 
-def reason_to_drop(texts: Texts, drops: Iterable[Rule]) -> str:
-    """Return the id of the first of the drop rules that finds something; empty when none does."""
-    return next((rule.id for rule in drops if rule.find(texts)), "")
+    def __bool__(self) -> bool:
+        return bool(self._repairs.rules or self._drops.rules)
+
+    def repaired(self, texts: Texts) -> tuple[Texts, tuple[str, ...]]:
+        """Return the texts as the repairs leave them, one after the other, and the ids of those that did something."""
+        done: list[str] = []
+        asked = self._repairs.asked(texts)
+        for rule in self._repairs.rules:
+            if rule not in asked or rule.repair is None or not rule.find(texts):
+                continue
+            mended = texts._replace(**{name: rule.repair(getattr(texts, name)) for name in FIELDS})
+            if mended != texts and not is_blank(mended.instruction):
+                texts, asked = mended, self._repairs.asked(mended)
+                done.append(rule.id)
+        return texts, tuple(done)
+
+    def reason_to_drop(self, texts: Texts) -> str:
+        """Return the id of the first of the drops that finds something; empty when none does."""
+        return next((rule.id for rule in self._drops.asked(texts) if rule.find(texts)), "")
