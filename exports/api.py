@@ -82,7 +82,8 @@ class RecordStream(ExportView):
         """Announce the number of records, then stream them."""
         said = request.query_params.copy()
         policy = _policy(request, said.pop("policy", [DEFAULT])[-1])
-        filters = RecordFilters(said, Record.objects.releasable(policy.licences), licences=policy.licences)
+        leaving = Record.objects.releasable(policy.licences, without=policy.holds_back_flags)
+        filters = RecordFilters(said, leaving, licences=policy.licences)
         problems = filters.problems()
         if problems:
             raise ValidationError({"detail": _("The filters cannot be used as they are."), "problems": problems})

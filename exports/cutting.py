@@ -71,15 +71,15 @@ _AGREEMENT = """
 """
 
 
-def releasable(licences: "Collection[str]", sources: "Collection[str]") -> "Records":
-    """Return the records of these sources that leave under `licences`."""
-    records: Records = Record.objects.releasable(licences)
+def releasable(gate: "Policy | Release", sources: "Collection[str]") -> "Records":
+    """Return the records of these sources that leave under a policy, or under what a release keeps of one."""
+    records: Records = Record.objects.releasable(gate.licences, without=gate.holds_back_flags)
     return records.filter(source__slug__in=sources) if sources else records
 
 
-def held(licences: "Collection[str]", sources: "Collection[str]") -> "Records":
+def held(gate: "Policy | Release", sources: "Collection[str]") -> "Records":
     """Return how many approved records of these sources do not leave: (slug, reason, number)."""
-    records = held_back(licences)
+    records = held_back(gate.licences, gate.holds_back_flags)
     chosen: Records = records.filter(source__slug__in=sources) if sources else records
     counted: Records = chosen.values("source__slug", "reason").annotate(number=Count("pk")).order_by()
     return counted
@@ -128,6 +128,7 @@ def _plan(version: str, policy: "Policy", options: "Options", by: "User | None")
         policy=policy,
         is_internal=policy.is_internal,
         licences=sorted(policy.licences),
+        holds_back_flags=sorted(policy.holds_back_flags),
         options=options.as_json(),
         by=by,
         app_version=settings.VERSION,
@@ -137,10 +138,10 @@ def _plan(version: str, policy: "Policy", options: "Options", by: "User | None")
 def _freeze(release: Release, options: "Options") -> "tuple[dict[str, int], Counts]":
     """Write the rows of the release; return the numbers released by source, and held back by source and reason."""
     in_effect = Coalesce("rights_id", "batch__rights_id", "source__rights_id")
-    records = releasable(release.licences, options.sources).annotate(in_effect=in_effect).order_by()
+    records = releasable(release, options.sources).annotate(in_effect=in_effect).order_by()
     chosen = records.values("pk", "revision_id", "verdict_id", "in_effect", "external_id", "source__slug")
     chosen_sql, chosen_values = chosen.query.sql_with_params()
-    held_sql, held_values = held(release.licences, options.sources).query.sql_with_params()
+    held_sql, held_values = held(release, options.sources).query.sql_with_params()
     parts = {"chosen": chosen_sql, "held": held_sql, "drawn": "", "taken": "chosen", "left_out": ""}
     drawn_values: list[Any] = []
     if options.mix:

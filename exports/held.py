@@ -10,6 +10,7 @@ from exports.facts import NOT_IN_MIX
 from review.models import Source
 
 UNKNOWN, OBJECTED, OTHER = "rights-unknown", "rights-objected", "licence-not-in-policy"
+FLAGGED = "flagged"
 RESTRICTED, TAKEN_DOWN, RETRACTED = "rights-restricted", "taken-down", "retracted"
 
 WORDS: dict[str, Promise] = {
@@ -19,6 +20,7 @@ WORDS: dict[str, Promise] = {
     RESTRICTED: _("rights restricted"),
     TAKEN_DOWN: _("taken down"),
     RETRACTED: _("import taken back"),
+    FLAGGED: _("flagged by a rule that the policy heeds"),
     NOT_IN_MIX: _("not drawn by the mix"),
 }
 NEXT: dict[str, Promise] = {
@@ -28,9 +30,10 @@ NEXT: dict[str, Promise] = {
     RESTRICTED: _("Such records never leave."),
     TAKEN_DOWN: _("Such records never leave."),
     RETRACTED: _("They come back only with a new import."),
+    FLAGGED: _("See what is flagged, and have it mended."),
     NOT_IN_MIX: _("Raise the cap of the source in the mix, or cut without a mix."),
 }
-DECIDED_AT_SOURCE = {UNKNOWN: "rights", OTHER: "rights", OBJECTED: "objected"}
+DECIDED_AT_SOURCE = {UNKNOWN: "rights", OTHER: "rights", OBJECTED: "objected", FLAGGED: "flags"}
 """What is decided on the page of the source, and in which part of it."""
 
 

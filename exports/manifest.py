@@ -20,7 +20,7 @@ def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
         **({"notice": INTERNAL_NOTICE} if release.is_internal else {}),
         "cut_at": moment(release),
         "app_version": release.app_version,
-        "policy": {"name": release.policy.slug, "licences": release.licences},
+        "policy": _policy(release),
         "options": release.options,
         "merged_labels": release.aliases,
         "records": release.records,
@@ -35,6 +35,11 @@ def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
         "files": [asdict(file) for file in sorted(files, key=lambda file: file.path)],
     }
     return json.dumps(said, ensure_ascii=False, indent=2) + "\n"
+
+
+def _policy(release: "Release") -> dict[str, Any]:
+    said: dict[str, Any] = {"name": release.policy.slug, "licences": release.licences}
+    return said | {"holds_back_flags": release.holds_back_flags} if release.holds_back_flags else said
 
 
 def _source(source: "SourceFacts") -> dict[str, Any]:

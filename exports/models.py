@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat, Lower
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from review.models import Licence
 from review.models.triggers import NoTruncate, append_only, sealed
+from review.text.rules import RULES, Kind
 
 INTERNAL = "-internal"
 BAD_VERSION = _("A version is made of letters, digits, dots, hyphens and underscores, such as v1.0.")
@@ -23,7 +25,7 @@ VERSION = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
 PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 SHA256 = r"^[0-9a-f]{64}$"
 FROZEN = (
-    *("version", "policy", "is_internal", "licences", "options", "by"),
+    *("version", "policy", "is_internal", "licences", "holds_back_flags", "options", "by"),
     *("app_version", "cut_at", "records", "sources", "held_back", "anchor", "aliases", "agreement"),
 )
 """What the cut decides of a release, for good."""
@@ -37,6 +39,17 @@ def _changes(*fields: str) -> pgtrigger.Q:
 def _licences() -> "ArrayField[Any, Any]":
     field = models.CharField(max_length=40, choices=Licence)
     return ArrayField(field, verbose_name=_("licences"))
+
+
+def check_is_flag(name: str) -> None:
+    if name not in RULES or RULES[name].kind != Kind.FLAG:
+        raise ValidationError(_("There is no flag “%(name)s”.") % {"name": name})
+
+
+def _holds_back_flags() -> "ArrayField[Any, Any]":
+    field = models.CharField(max_length=40, validators=[check_is_flag])
+    help_text = _("A record stays in the house while its current wording has one of these flags.")
+    return ArrayField(field, verbose_name=_("flags that hold back"), default=list, blank=True, help_text=help_text)
 
 
 def _licence_rules(model: str) -> list[models.CheckConstraint]:
@@ -67,6 +80,7 @@ class Policy(models.Model):
     name_zh = models.CharField(_("Chinese name"), max_length=100)
     name_en = models.CharField(_("English name"), max_length=100)
     licences = _licences()
+    holds_back_flags = _holds_back_flags()
     is_internal = models.BooleanField(
         _("internal"),
         default=False,
@@ -114,6 +128,7 @@ class Release(models.Model):
     policy = models.ForeignKey(Policy, models.PROTECT, related_name="releases", verbose_name=_("policy"))
     is_internal = models.BooleanField(_("internal"))
     licences = _licences()
+    holds_back_flags = _holds_back_flags()
     name = models.GeneratedField(
         expression=Case(
             When(is_internal=True, version__endswith=INTERNAL, then=F("version")),

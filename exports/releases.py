@@ -88,10 +88,10 @@ def _unknown(kind: str, name: str, known: "Iterable[str]") -> Refused:
 def plan(*, policy: Policy, options: Options) -> Plan:
     """Count what a release cut now would hold and what it would hold back; nothing is written."""
     held: dict[str, dict[str, int]] = {}
-    for row in cutting.held(policy.licences, options.sources).order_by("source__slug", "reason"):
+    for row in cutting.held(policy, options.sources).order_by("source__slug", "reason"):
         held.setdefault(row["source__slug"], {})[row["reason"]] = row["number"]
     counted = (
-        cutting.releasable(policy.licences, options.sources)
+        cutting.releasable(policy, options.sources)
         .values_list("source__slug")
         .annotate(number=Count("pk"))
         .order_by("source__slug")

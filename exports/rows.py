@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Case, CharField, QuerySet, Value, When
+from django.db.models import Case, CharField, Q, QuerySet, Value, When
 
 from review.models import NO_COPYRIGHT_STATED, Licence, Record, State
 
@@ -112,17 +112,19 @@ _FROZEN = f"""
 """  # noqa: S608  the constants of this module
 
 
-def held_back(licences: Collection[str]) -> "QuerySet[Any, Any]":
-    """Return the approved records that do not leave under `licences`, each with its `reason`."""
+def held_back(licences: Collection[str], flags: Collection[str] = ()) -> "QuerySet[Any, Any]":
+    """Return the approved records that do not leave under `licences`, or for one of `flags`, each with its `reason`."""
     approved: QuerySet[Any, Any] = Record.objects.filter(state=State.APPROVED).with_rights()
+    flagged = [When(Record.objects.flagged_by(flags), then=Value("flagged"))] if flags else []
     reason = Case(
         When(takedown__isnull=False, then=Value("taken-down")),
         When(retraction__isnull=False, then=Value("retracted")),
         When(licence=Licence.RESTRICTED, then=Value("rights-restricted")),
         When(licence=Licence.OBJECTED, then=Value("rights-objected")),
-        When(licence__in=sorted(licences), then=Value("")),
-        When(licence=Licence.UNKNOWN, then=Value("rights-unknown")),
-        default=Value("licence-not-in-policy"),
+        When(~Q(licence__in=sorted(licences)) & Q(licence=Licence.UNKNOWN), then=Value("rights-unknown")),
+        When(~Q(licence__in=sorted(licences)), then=Value("licence-not-in-policy")),
+        *flagged,
+        default=Value(""),
         output_field=CharField(),
     )
     approved = approved.annotate(reason=reason)

@@ -78,19 +78,29 @@ class RecordQuerySet(models.QuerySet["Record"]):
 
     def flagged(self, rule: str) -> Self:
         """Those in whose current wording the rule found something."""
-        return self.filter(Exists(self._flags().filter(rule=rule)))
+        return self.filter(self.flagged_by({rule}))
 
-    def with_flags_of(self, rules: Collection[str], name: str) -> Self:
-        """Annotate as `name` whether one of the rules found something in the current wording."""
-        return self.annotate(**{name: Exists(self._flags().filter(rule__in=rules))})
+    def unflagged(self, rules: Collection[str]) -> Self:
+        """Those in whose current wording none of the rules found anything."""
+        return self.filter(~self.flagged_by(rules))
 
-    def _flags(self) -> "models.QuerySet[Flag]":
+    @classmethod
+    def flagged_by(cls, rules: Collection[str]) -> Exists:
+        """Return the condition that one of the rules found something in the current wording."""
+        return Exists(cls._flags().filter(rule__in=sorted(rules)))
+
+    @staticmethod
+    def _flags() -> "models.QuerySet[Flag]":
         return Flag.objects.filter(revision=OuterRef("revision"))
 
-    def releasable(self, licences: Collection[str]) -> Self:
-        """Approved, neither taken down nor retracted, and under one of `licences`: the one gate of every exit."""
+    def releasable(self, licences: Collection[str], *, without: Collection[str] = ()) -> Self:
+        """Approved, neither taken down nor retracted, and under one of `licences`: the one gate of every exit.
+
+        `without` are flags that hold a record back while its current wording has them.
+        """
         allowed = set(licences) - Licence.never_leaving()
-        return self.live().filter(state=State.APPROVED).with_rights().filter(licence__in=sorted(allowed))
+        records = self.live().filter(state=State.APPROVED).with_rights().filter(licence__in=sorted(allowed))
+        return records.unflagged(without) if without else records
 
 
 class Record(models.Model):
