@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import Case, CharField, Q, QuerySet, Value, When
 
-from review.models import NO_COPYRIGHT_STATED, Licence, Record, State
+from review.models import NO_COPYRIGHT_STATED, Licence, Record, State, is_flagged_by
 
 if TYPE_CHECKING:
     from exports.writers.form import Convert
@@ -115,7 +115,7 @@ _FROZEN = f"""
 def held_back(licences: Collection[str], flags: Collection[str] = ()) -> "QuerySet[Any, Any]":
     """Return the approved records that do not leave under `licences`, or for one of `flags`, each with its `reason`."""
     approved: QuerySet[Any, Any] = Record.objects.filter(state=State.APPROVED).with_rights()
-    flagged = [When(Record.objects.flagged_by(flags), then=Value("flagged"))] if flags else []
+    flagged = [When(is_flagged_by(flags), then=Value("flagged"))] if flags else []
     reason = Case(
         When(takedown__isnull=False, then=Value("taken-down")),
         When(retraction__isnull=False, then=Value("retracted")),

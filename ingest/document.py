@@ -59,17 +59,6 @@ class Document(NamedTuple):
     repairs: tuple[str, ...] = ()
     """The rules that have mended its texts; ``raw`` stays as it was."""
 
-
-class Dropped(NamedTuple):
-    """One record that a rule keeps away; positions as in :class:`Document`."""
-
-    line: int
-    offset: int
-    end: int
-    raw: bytes
-    reason: str
-    """The name of the rule, under which it is counted."""
-
     def labelled(self, *, minor: Sequence[str], domain: Sequence[str]) -> "Document":
         """The same, the labels that it shows itself set behind those that its source has; its own stand if it has any.
 
@@ -83,6 +72,17 @@ class Dropped(NamedTuple):
             usual = list(domain) if len(domain) == 1 else []
             domains = tuple(dict.fromkeys((*usual, *self.more_domain)))
         return self._replace(minor=minors, domain=domains)
+
+
+class Dropped(NamedTuple):
+    """One record that a rule keeps away; positions as in :class:`Document`."""
+
+    line: int
+    offset: int
+    end: int
+    raw: bytes
+    reason: str
+    """The name of the rule, under which it is counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,18 +23,7 @@ def places(texts: Texts, *, source: "Source") -> Places:
 
 def write_flags(revision: "Revision", *, source: "Source") -> int:
     """Write what the flags find in a new wording, and return how many rules found something."""
-    texts = Texts(
-        revision.instruction,
-        revision.input,
-        revision.output,
-        revision.metadata,
-        revision.task_type["major"],
-        revision.task_type["minor"],
-        revision.domain,
-        revision.answer_from,
-        source.names,
-    )
-    found = places(texts, source=source)
+    found = places(revision.texts(source), source=source)
     Flag.objects.bulk_create(
         Flag(record_id=revision.record_id, revision=revision, rule=rule, spans=spans) for rule, spans in found.items()
     )

@@ -4,7 +4,7 @@ from review.models.batch import Batch
 from review.models.claim import Claim, Draft, Skip
 from review.models.comment import Comment
 from review.models.decision import Decision, Role, Verdict, Withdrawal
-from review.models.flag import Flag
+from review.models.flag import Flag, is_flagged_by
 from review.models.gold import Gold, GoldAnswer, Pause
 from review.models.inspection import Draw, Inspected, Inspection
 from review.models.label import Guideline, Label
@@ -74,4 +74,5 @@ __all__ = [
     "User",
     "Verdict",
     "Withdrawal",
+    "is_flagged_by",
 ]

@@ -1,6 +1,8 @@
+from collections.abc import Collection
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from review.models.constraints import CompositeForeignKey
@@ -47,3 +49,8 @@ class Flag(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.record_id} {self.rule}"
+
+
+def is_flagged_by(rules: Collection[str]) -> Exists:
+    """Return the condition on records that one of the rules found something in the current wording."""
+    return Exists(Flag.objects.filter(revision=OuterRef("revision"), rule__in=sorted(rules)))

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from review.models.constraints import CompositeForeignKey
-from review.models.flag import Flag
+from review.models.flag import is_flagged_by
 from review.models.rights import NO_COPYRIGHT_STATED, Licence
 from review.models.triggers import NoTruncate
 from review.models.unread import note_changed_wordings
@@ -78,20 +78,11 @@ class RecordQuerySet(models.QuerySet["Record"]):
 
     def flagged(self, rule: str) -> Self:
         """Those in whose current wording the rule found something."""
-        return self.filter(self.flagged_by({rule}))
+        return self.filter(is_flagged_by({rule}))
 
     def unflagged(self, rules: Collection[str]) -> Self:
         """Those in whose current wording none of the rules found anything."""
-        return self.filter(~self.flagged_by(rules))
-
-    @classmethod
-    def flagged_by(cls, rules: Collection[str]) -> Exists:
-        """Return the condition that one of the rules found something in the current wording."""
-        return Exists(cls._flags().filter(rule__in=sorted(rules)))
-
-    @staticmethod
-    def _flags() -> "models.QuerySet[Flag]":
-        return Flag.objects.filter(revision=OuterRef("revision"))
+        return self.filter(~is_flagged_by(rules))
 
     def releasable(self, licences: Collection[str], *, without: Collection[str] = ()) -> Self:
         """Approved, neither taken down nor retracted, and under one of `licences`: the one gate of every exit.

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -8,6 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from review.models.source import AnswerFrom
 from review.models.triggers import ToBeSealedByAuthor, append_only
+from review.text.rules import Texts
+
+if TYPE_CHECKING:
+    from review.models.source import Source
 
 NO_METADATA = "暂无元数据信息"
 
@@ -78,3 +82,17 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.record_id}/{self.number}"
+
+    def texts(self, source: "Source") -> Texts:
+        """Return what rules look at; `source` is the record's."""
+        return Texts(
+            self.instruction,
+            self.input,
+            self.output,
+            self.metadata,
+            self.task_type["major"],
+            self.task_type["minor"],
+            self.domain,
+            self.answer_from,
+            source.names,
+        )

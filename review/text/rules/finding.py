@@ -1,10 +1,10 @@
 """What rules find in a record: one look for the signs of all of them, then only those that may find something."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from review.text.rules.registry import RULES
-from review.text.rules.shape import FIELDS, MAX_SPANS, Found, Kind, Rule, Sign, Texts
+from review.text.rules.shape import FIELDS, MAX_SPANS, Find, Found, Kind, Rule, Sign, Span, Texts
 from review.text.strict import is_blank
 
 _END = "\0"
@@ -80,6 +80,19 @@ def find_flags(texts: Texts, *, without: Collection[str] = ()) -> list[Found]:
         if (spans := rule.find(texts)) and rule.id not in without:
             found += [Found(rule.id, span) for span in spans[:MAX_SPANS]]
     return found
+
+
+_EVERY = _Prefilter(list(RULES.values()))
+
+
+def every_finding(texts: Texts) -> Iterator[tuple[Rule, Sequence[Span]]]:
+    """Yield every rule that finds something, whatever its kind, with the places."""
+    seen: dict[Find, Sequence[Span]] = {}
+    for rule in _EVERY.asked(texts):
+        if rule.find not in seen:
+            seen[rule.find] = rule.find(texts)
+        if spans := seen[rule.find]:
+            yield rule, spans
 
 
 class Chosen:
