@@ -145,6 +145,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 15},
     },
     "tidy-indexes": {"task": "review.tasks.tidy_indexes", "schedule": timedelta(hours=1), "options": {"expires": 600}},
+    "erase-taken-down": {"task": "review.tasks.erase_taken_down", "schedule": timedelta(hours=1)},
     "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},
 }
 
@@ -276,6 +277,8 @@ CLAIM_LEASE = timedelta(minutes=env.int("CLAIM_LEASE_MINUTES", 10))
 GOLD_EVERY = env.int("GOLD_EVERY", 25)
 GOLD_FAILURES = env.int("GOLD_FAILURES", 3)
 GOLD_SENDS_BACK = env.int("GOLD_SENDS_BACK", 20)
+
+TAKEDOWN_ERASE_AFTER = timedelta(days=env.int("TAKEDOWN_ERASE_AFTER_DAYS", 30))
 
 INGEST_LEASE = timedelta(seconds=env.float("INGEST_LEASE_SECONDS", 60))
 INGEST_RESEND_AFTER = timedelta(seconds=env.float("INGEST_RESEND_SECONDS", 20))

@@ -222,6 +222,7 @@ def _suspended(request: Request, release: Release) -> Response:
     later = _readable(request).filter(cut_at__gt=release.cut_at).order_by("cut_at", "pk")
     said = {
         "detail": _("Records of this release have been taken down. Its files are no longer given out."),
+        "takedowns": storage.takedowns(release),
         "next": next((other.version for other in later if not other.is_suspended), None),
     }
     return Response(said, status=451)

@@ -11,10 +11,14 @@ class ExportsConfig(AppConfig):
 
     def ready(self) -> None:
         """See to it that a migrated database has its policies, and that releases are part of the sealed history."""
-        from exports import history  # noqa: PLC0415  models are not loaded yet when this module is
+        from exports import erasing, history  # noqa: PLC0415  models are not loaded yet when this module is
+        from review import erasure, takedowns  # noqa: PLC0415
 
         post_migrate.connect(_furnish, sender=self)
         history.register()
+        erasure.also(erasing.remove)
+        if erasing.names_of not in takedowns.SUSPENDED:
+            takedowns.SUSPENDED.append(erasing.names_of)
 
 
 def _furnish(**_kwargs: Any) -> None:

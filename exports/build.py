@@ -87,9 +87,14 @@ def quarantine(release: Release) -> None:
 def _check_not_suspended(release: Release) -> None:
     number = storage.taken_down(release)
     if number:
+        numbers = ", ".join(map(str, storage.takedowns(release)))
+        said = {"number": number, "version": release.version, "takedowns": numbers}
         raise Refused(
-            _("%(number)d records of release “%(version)s” have been taken down since it was cut. Cut the next one.")
-            % {"number": number, "version": release.version}
+            _(
+                "%(number)d records of release “%(version)s” have been taken down since it was cut (takedown "
+                "%(takedowns)s). Cut the next one."
+            )
+            % said
         )
 
 

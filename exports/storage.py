@@ -34,6 +34,12 @@ def taken_down(release: Release) -> int:
     return release.rows.filter(record__takedown__isnull=False).count()
 
 
+def takedowns(release: Release) -> list[int]:
+    """Return the numbers of the takedowns that suspend a release."""
+    numbers = release.rows.filter(record__takedown__isnull=False).values_list("record__takedown", flat=True)
+    return sorted(set(numbers))
+
+
 def checked(release: Release, artifact: Artifact) -> Path:
     """Return the path of a kept file that has the size and the time of what was written; raise `Damaged` otherwise.
 

@@ -99,7 +99,7 @@ def check_manage(by: "User | None") -> None:
     _check(by is None or can_manage(by))
 
 
-check_import = check_retract = check_decide_rights = check_cut_release = check_manage
+check_take_down = check_import = check_retract = check_decide_rights = check_cut_release = check_manage
 
 
 def limited_to(user: "User") -> frozenset[int]:

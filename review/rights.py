@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from review import access, workflow
@@ -10,6 +11,8 @@ from review.models import NO_COPYRIGHT_STATED, Batch, Cause, Licence, Record, Ri
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from review.models import User
 
 
@@ -19,6 +22,13 @@ def published_text(licence: str, holder: str) -> str:
         return NO_COPYRIGHT_STATED
     words = {Licence.PUBLIC_DOMAIN: "公有领域", Licence.PERMISSION_GRANTED: "经权利人授权", Licence.UNKNOWN: "许可未知"}
     return "，".join(part for part in (holder, words.get(Licence(licence), licence)) if part)
+
+
+def objections() -> "QuerySet[Rights]":
+    """Return the objections in effect, the oldest first: what holds a record back until a manager decides."""
+    objected = Rights.objects.filter(scope=Rights.Scope.RECORD, licence=Licence.OBJECTED)
+    in_effect = objected.filter(record__rights=F("pk"), record__takedown=None, record__retraction=None)
+    return in_effect.order_by("pk")
 
 
 def check_licence(licence: str) -> None:
@@ -71,3 +81,18 @@ def decide_rights(owner: Source | Batch | Record, *, by: "User | None", **said: 
         type(owner)._default_manager.filter(pk=owner.pk).update(rights=rights)
     owner.rights = rights
     return rights
+
+
+@transaction.atomic
+def follow_again(record: Record, *, by: "User | None") -> int:
+    """Overrule what a record says of its own rights: it follows its import or source again."""
+    access.check_decide_rights(by)
+    followed = record.batch.rights or record.source.rights
+    if followed is None:
+        message = _("Neither the import nor the source has decided rights. Decide those of the record.")
+        raise Refused(message, ground=Ground.INVALID)
+    changed = workflow.move(
+        Record.objects.filter(pk=record.pk, rights__isnull=False), cause=Cause.RIGHTS, by=by, rights=None
+    )
+    record.rights = None
+    return changed

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from celery import shared_task
 
-from review import duplicates, links, sealing, search
+from review import duplicates, erasure, links, sealing, search
 from review.models import User
 
 if TYPE_CHECKING:
@@ -58,3 +58,8 @@ def tidy_indexes() -> None:
     """Lay together what many small changes have left behind."""
     search.tidy()
     duplicates.tidy()
+
+
+def erase_taken_down() -> None:
+    """Erase what was taken down long enough ago."""
+    erasure.erase_due()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from review.views import comments, guidelines, history, people, queue, sources, workbench
+from review.views import comments, guidelines, history, people, queue, rights, sources, takedowns, workbench
 
 app_name = "review"
 
@@ -33,6 +33,19 @@ urlpatterns = [
     path("sources/<slug:slug>/", sources.show, name="source"),
     path("sources/<slug:slug>/rights/", sources.decide_source, name="source-rights"),
     path("sources/<slug:slug>/batches/<int:pk>/rights/", sources.decide_batch, name="batch-rights"),
+    path("rights/", rights.index, name="rights"),
+    path("rights/<int:pk>/overrule/", rights.overrule, name="rights-overrule"),
+    path("rights/<int:pk>/uphold/", rights.uphold, name="rights-uphold"),
+    path("takedowns/", takedowns.index, name="takedowns"),
+    path("takedowns/new/", takedowns.create, name="takedown-new"),
+    path("takedowns/import/", takedowns.import_list, name="takedowns-import"),
+    path("takedowns/export/", takedowns.export_list, name="takedowns-export"),
+    path("takedowns/<int:pk>/", takedowns.show, name="takedown"),
+    path("takedowns/<int:pk>/choose/", takedowns.choose, name="takedown-choose"),
+    path("takedowns/<int:pk>/confirm/", takedowns.confirm, name="takedown-confirm"),
+    path("takedowns/<int:pk>/reverse/", takedowns.reverse_, name="takedown-reverse"),
+    path("takedowns/<int:pk>/erase/", takedowns.erase, name="takedown-erase"),
+    path("takedowns/<int:pk>/receipt/", takedowns.receipt, name="takedown-receipt"),
     path("people/", people.show_list, name="people"),
     path("people/invite/", people.invite, name="people-invite"),
     path("people/<int:pk>/", people.show, name="person"),

@@ -113,7 +113,7 @@ class Decision(models.Model):
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
-        triggers: ClassVar = sealed("decision")
+        triggers: ClassVar = sealed("decision", "reason", generated=("approves",))
         indexes: ClassVar = [models.Index(fields=["reviewer", "-at", "-id"], name="review_decision_of_reviewer")]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -188,7 +188,7 @@ class Withdrawal(models.Model):
     class Meta:
         verbose_name = _("withdrawal")
         verbose_name_plural = _("withdrawals")
-        triggers: ClassVar = sealed("withdrawal")
+        triggers: ClassVar = sealed("withdrawal", "reason")
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="review_withdrawal_kind_known",

@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from review.models.triggers import append_only
+from review.models.triggers import append_only, erasable
 
 
 class Original(models.Model):
@@ -40,7 +40,7 @@ class Original(models.Model):
     class Meta:
         verbose_name = _("original")
         verbose_name_plural = _("originals")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = erasable("original", "raw", "claimed_copyright")
 
     def __str__(self) -> str:
         return f"{self.batch_id}:{self.line}"

@@ -7,11 +7,12 @@ from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 
 from review.models.source import AnswerFrom
-from review.models.triggers import ToBeSealedByAuthor, append_only
+from review.models.triggers import ToBeSealedByAuthor
 from review.text.rules import Texts
 
 if TYPE_CHECKING:
     from review.models.source import Source
+from review.models.triggers import erasable
 
 NO_METADATA = "暂无元数据信息"
 
@@ -69,7 +70,13 @@ class Revision(models.Model):
     class Meta:
         verbose_name = _("revision")
         verbose_name_plural = _("revisions")
-        triggers: ClassVar = [*append_only(), ToBeSealedByAuthor(name="to_be_sealed")]
+        triggers: ClassVar = [
+            *erasable(
+                *("revision", "instruction", "input", "output", "metadata"),
+                generated=("task_type_text", "domain_text"),
+            ),
+            ToBeSealedByAuthor(name="to_be_sealed"),
+        ]
         indexes: ClassVar = [BrinIndex(name="review_revision_batch", fields=["batch"], autosummarize=True)]
         constraints: ClassVar = [
             models.UniqueConstraint(name="review_revision_of_record", fields=["id", "record"]),

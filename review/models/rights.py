@@ -115,7 +115,7 @@ class Rights(models.Model):
     class Meta:
         verbose_name = _("rights decision")
         verbose_name_plural = _("rights decisions")
-        triggers: ClassVar = sealed("rights")
+        triggers: ClassVar = sealed("rights", "holder", "source_address", "evidence", "published_text", "note")
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="review_rights_one_scope",

@@ -1,8 +1,6 @@
 """People: who is let in, what they may do, and the links and tokens that they use."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
@@ -10,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, Q, TextChoices
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,9 +22,11 @@ from review import access, links, people, tasks
 from review.forms_people import DUTIES, DetailsForm, InvitationForm, RolesForm, SearchForm, SourcesForm, TokenForm
 from review.models import Role, Source, Token, User
 from review.refused import Ground, Refused
-from review.views.answers import Request, SeeOther, View, refusal
+from review.views.answers import Request, SeeOther, for_managers, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
 
     from review.forms_people import SaidForm
@@ -55,21 +55,6 @@ class Duty(NamedTuple):
     label: str
     allows: Any
     is_given: bool
-
-
-def for_managers(view: View) -> View:
-    """Let only managers in; what a verb forbids there is forbidden here."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not access.can_manage(request.user):
-            raise PermissionDenied
-        try:
-            return view(cast("Request", request), *args, **kwargs)
-        except Refused as refused:
-            raise PermissionDenied(refused.message) from refused
-
-    return guarded
 
 
 @require_safe
@@ -180,7 +165,7 @@ def _choices(roles: "SaidForm", sources: "SaidForm") -> dict[str, Any]:
 
 
 def _change(
-    request: Request, pk: int, verb: Callable[..., object], done: str, form: "SaidForm | None" = None
+    request: Request, pk: int, verb: "Callable[..., object]", done: str, form: "SaidForm | None" = None
 ) -> HttpResponse:
     """Do something about a person, with what the form says, and show them again."""
     person = get_object_or_404(User, pk=pk)

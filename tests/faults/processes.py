@@ -108,13 +108,18 @@ class Worker:
         self.process.wait()
 
 
-def environment(broker: Broker) -> dict[str, str]:
-    """What a process needs to know to work on the database and the uploads of this test."""
+def database_url(name: str | None = None) -> str:
+    """The address of the database of the tests, or of another one on the same server."""
     known = connection.settings_dict
     host, password = quote(known["HOST"], safe=""), f":{quote(known['PASSWORD'])}" if known["PASSWORD"] else ""
     port = f":{known['PORT']}" if known["PORT"] else ""
+    return f"postgres://{known['USER']}{password}@{host}{port}/{name or known['NAME']}"
+
+
+def environment(broker: Broker) -> dict[str, str]:
+    """What a process needs to know to work on the database and the uploads of this test."""
     return os.environ | {
-        "DATABASE_URL": f"postgres://{known['USER']}{password}@{host}{port}/{known['NAME']}",
+        "DATABASE_URL": database_url(),
         "REDIS_URL": broker.url,
         "CQIA_DATA_DIR": str(settings.UPLOAD_ROOT.parent),
         "DJANGO_SETTINGS_MODULE": "cqia_site.settings",

@@ -1,0 +1,165 @@
+"""Erasing texts from what imports leave behind: uploaded files, files that are no job yet, refused records.
+
+Where a file is plain text its lines are overwritten with blanks, so that offsets stay right. A compressed file is
+removed as a whole, and so is one in columns that may hold the text: what was loaded of it stands in the database.
+"""
+
+import gzip
+import io
+import mmap
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import zstandard
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from ingest import rejects
+from ingest.models import Job, Reject, Upload
+from review.models import Duplicate, Original, Record
+from review.refused import Refused
+
+if TYPE_CHECKING:
+    from review.erasure import Erasing
+
+PIECE_BYTES = 1 << 20
+COLUMNS = b"PAR1"
+
+OPENERS: dict[bytes, Callable[[Path], Iterator[bytes]]] = {}
+"""How what is packed is read in pieces, by the bytes that such a file begins with."""
+
+
+def remove(erasing: "Erasing") -> None:
+    """Remove every copy of the texts; refused while a job is reading a file that holds one."""
+    _check_no_job_reads(erasing)
+    for path in _files():
+        _clean(path, erasing)
+    _clean_rejects(erasing)
+
+
+def _files() -> Iterator[Path]:
+    root = Path(settings.UPLOAD_ROOT)
+    yield from (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def _check_no_job_reads(erasing: "Erasing") -> None:
+    for upload in Upload.objects.filter(job__state__in=Job.OPEN).select_related("job").order_by("job", "number"):
+        if upload.path.is_file() and (
+            _holds(upload.path, erasing.needles) or _may_hold_in_columns(upload.path, erasing)
+        ):
+            said = {"job": upload.job_id, "file": upload.name}
+            raise Refused(
+                _("Job %(job)s still reads %(file)s, which holds the text. Let it end or stop it first.") % said
+            )
+
+
+def _clean(path: Path, erasing: "Erasing") -> None:
+    is_packed = _opener(path) is not None
+    if (is_packed and (_holds(path, erasing.needles))) or _may_hold_in_columns(path, erasing):
+        path.unlink()
+    elif not is_packed:
+        _overwrite(path, erasing.needles)
+
+
+def _opener(path: Path) -> Callable[[Path], Iterator[bytes]] | None:
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    return next((read for magic, read in OPENERS.items() if beginning.startswith(magic)), None)
+
+
+def _holds(path: Path, needles: tuple[bytes, ...]) -> bool:
+    """Tell whether a file holds any of these bytes, packed or not."""
+    read = _opener(path) or _plain
+    longest = max(map(len, needles), default=0)
+    kept = b""
+    with suppress(OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile):  # damaged: as far as it goes
+        for piece in read(path):
+            seen = kept + piece
+            if any(needle in seen for needle in needles):
+                return True
+            kept = seen[-longest:]
+    return False
+
+
+def _plain(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _pieces(file)
+
+
+def _pieces(file: "IO[bytes] | gzip.GzipFile") -> Iterator[bytes]:
+    while piece := file.read(PIECE_BYTES):
+        yield piece
+
+
+def _gzip(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) as file:
+        yield from _pieces(file)
+
+
+def _zstd(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as file:
+        yield from _pieces(io.BufferedReader(file))
+
+
+def _zip(path: Path) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                yield from _pieces(file)
+            yield b"\0"  # no text goes on from one member to the next
+
+
+OPENERS |= {b"\x1f\x8b": _gzip, b"\x28\xb5\x2f\xfd": _zstd, b"PK\x03\x04": _zip}
+
+
+def _may_hold_in_columns(path: Path, erasing: "Erasing") -> bool:
+    """Tell whether a file in columns, which nobody can search byte by byte, belongs to an import of these records."""
+    with path.open("rb") as file:
+        if file.read(4) != COLUMNS:
+            return False
+    records = Record.objects.filter(pk__in=erasing.records)
+    batches = [
+        set(model.objects.filter(record__in=records).values_list("batch", flat=True)) for model in (Original, Duplicate)
+    ]
+    sources = set(records.values_list("source", flat=True))
+    upload = Upload.objects.filter(stored_as=path.name).select_related("job").first() if len(path.name) == 32 else None  # noqa: PLR2004  a name of ours
+    return upload is None or upload.job.batch_id in set.union(*batches) or upload.job.source_id in sources
+
+
+def _overwrite(path: Path, needles: tuple[bytes, ...]) -> None:
+    """Blank every line of a plain file that holds any of these bytes, and wait for the disk."""
+    if not path.stat().st_size:
+        return
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        is_changed = False
+        for needle in needles:
+            place = content.find(needle)
+            while place >= 0:
+                start = content.rfind(b"\n", 0, place) + 1
+                end = content.find(b"\n", place + len(needle))
+                end = len(content) if end < 0 else end
+                content[start:end] = b" " * (end - start)
+                is_changed = True
+                place = content.find(needle, end)
+        if is_changed:
+            content.flush()
+            os.fsync(file.fileno())
+
+
+def _clean_rejects(erasing: "Erasing") -> None:
+    """Blank what was kept of refused records that hold a text, and write the files of these jobs anew."""
+    jobs: set[int] = set()
+    for reject in Reject.objects.select_related("chunk").iterator(chunk_size=2000):
+        raw = bytes(reject.raw)
+        if any(
+            needle in raw or (reject.is_cut and raw.rstrip() in needle) for needle in erasing.needles if raw.strip()
+        ):
+            Reject.objects.filter(pk=reject.pk).update(raw=b"")
+            jobs.add(reject.chunk.job_id)
+    for job in Job.objects.filter(pk__in=jobs).exclude(state__in=Job.OPEN):
+        rejects.write(job)

@@ -1,0 +1,182 @@
+"""Finding the records that a takedown request means, however little it says of them."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from django.db import connection
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from review import duplicates
+from review.models import Record, Rights, Source
+from review.refused import Ground, Refused
+from review.text.signature import duplicate_key
+from review.text.strict import Malformed, parse_object
+
+NEAR = 0.9
+"""As similar a text is taken for the same one."""
+
+MOST = 10_000
+"""No person looks through more; a request that finds more is worded too widely."""
+
+SHORTEST = 4
+"""Fewer characters occur everywhere."""
+
+type Found = dict[int, float]
+"""Records, each with how similar it is to what is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request names: any of these, each one or more."""
+
+    addresses: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    external_ids: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Duplicate keys, in hex."""
+    records: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the takedown keeps of it."""
+        return {name: list(values) for name, values in asdict(self).items() if values}
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Self:
+        """Return what a takedown has kept; a passage that was erased is left out."""
+        known = {field.name: tuple(said.get(field.name, ())) for field in fields(cls)}
+        return cls(**known | {"passages": tuple(text for text in known["passages"] if isinstance(text, str))})
+
+    def with_list(self, text: str) -> "Asked":
+        """Add what a list names, one a line: `#12`, a key in hex, a record as a JSON object, else an external id."""
+        added: dict[str, list[Any]] = {"records": [], "keys": [], "external_ids": [], "passages": []}
+        for line in filter(None, (line.strip() for line in text.split("\n"))):
+            for name, value in _named(line):
+                added[name].append(value)
+        merged = {name: (*getattr(self, name), *values) for name, values in added.items()}
+        return type(self)(addresses=self.addresses, authors=self.authors, **merged)
+
+
+def _named(line: str) -> Iterator[tuple[str, Any]]:
+    """Tell what one line of a list names."""
+    if re.fullmatch(r"#\d{1,18}", line):
+        yield "records", int(line[1:])
+    elif re.fullmatch(r"[0-9a-f]{64}", line):
+        yield "keys", line
+    elif line.startswith("{"):
+        yield from _named_by_object(line)
+    else:
+        yield "external_ids", line[:200]
+
+
+def _named_by_object(line: str) -> Iterator[tuple[str, Any]]:
+    try:
+        texts = parse_object(line.encode())
+    except Malformed as fault:
+        message = _("A line of the list is no JSON object: %(line)s") % {"line": line[:80]}
+        raise Refused(message, ground=Ground.INVALID) from fault
+    key = texts.get("key")
+    if isinstance(key, str):  # as such a list is exported
+        yield "keys", key
+        return
+    parts = [
+        value if isinstance(value := texts.get(name, ""), str) else "" for name in ("instruction", "input", "output")
+    ]
+    yield "keys", duplicate_key(*parts).hex()
+    longest = max(parts, key=len)
+    if len(longest) >= SHORTEST:
+        yield "passages", longest
+
+
+def find(asked: Asked) -> Found:
+    """Return every record that the request means, those of the same text and those of nearly the same one."""
+    found: Found = dict.fromkeys(_exact(asked), 1.0)
+    for passage in asked.passages:
+        _check_long_enough(passage)
+        for record in _containing(passage):
+            found[record] = 1.0
+        for record, similarity in duplicates.similar_to(passage, at_least=NEAR):
+            found[record] = max(similarity, found.get(record, 0.0))
+    if len(found) > MOST:
+        said = {"found": len(found), "most": MOST}
+        message = _(
+            "%(found)s records fit, and nobody looks through more than %(most)s. Say more exactly what is meant."
+        )
+        raise Refused(message % said, ground=Ground.INVALID)
+    return found
+
+
+def _check_long_enough(text: str) -> None:
+    if len(text.strip()) < SHORTEST:
+        said = {"text": text, "number": SHORTEST}
+        message = _("“%(text)s” occurs everywhere. Give at least %(number)s characters.") % said
+        raise Refused(message, ground=Ground.INVALID)
+
+
+def _exact(asked: Asked) -> Iterator[int]:
+    named = Q(pk__in=asked.records) | Q(key__in=_bytes(asked.keys))
+    sources = Source.objects.values_list("pk", flat=True)
+    by_name = Q(source__in=list(sources), external_id__in=asked.external_ids)
+    for condition, is_asked in ((named, asked.records or asked.keys), (by_name, asked.external_ids)):
+        if is_asked:
+            yield from Record.objects.filter(condition).values_list("pk", flat=True)[: MOST + 1]
+    for author in asked.authors:
+        _check_named(author)
+        yield from _by_rights(Q(holder__contains=author) | Q(published_text__contains=author))
+        yield from _by_origin(author)
+    for address in asked.addresses:
+        _check_long_enough(address)
+        yield from _by_rights(Q(source_address__contains=address) | Q(evidence__contains=address))
+        yield from _by_origin(address)
+
+
+def _check_named(author: str) -> None:
+    if len(author.strip()) < 2:  # noqa: PLR2004  the shortest Chinese names
+        message = _("“%(text)s” is too short for a name.") % {"text": author}
+        raise Refused(message, ground=Ground.INVALID)
+
+
+def _bytes(keys: Iterable[str]) -> list[bytes]:
+    try:
+        return [bytes.fromhex(key) for key in keys]
+    except ValueError as error:
+        raise Refused(_("A key is written as 64 hexadecimal digits."), ground=Ground.INVALID) from error
+
+
+def _by_rights(said: Q) -> Iterator[int]:
+    """Return the records whose own rights say so, and those of an import that all have them."""
+    rights = Rights.objects.filter(said)
+    yield from rights.filter(scope="record").values_list("record", flat=True)[: MOST + 1]
+    own = Record.objects.filter(rights=None, batch__rights__in=rights.filter(scope="batch"))
+    yield from own.values_list("pk", flat=True)[: MOST + 1]
+
+
+def _by_origin(text: str) -> Iterator[int]:
+    """Return the records whose metadata or whose original holds the text; in JSON a slash may be escaped."""
+    needles = {text.encode(), text.replace("/", r"\/").encode(), json.dumps(text)[1:-1].encode()}
+    raw = " OR ".join(["position(%s::bytea in raw) > 0"] * len(needles))
+    yield from _read(
+        "SELECT DISTINCT record_id FROM review_revision WHERE strpos(metadata, %s) > 0 LIMIT %s", [text, MOST + 1]
+    )
+    sql = f"SELECT DISTINCT record_id FROM review_original WHERE strpos(claimed_copyright, %s) > 0 OR {raw} LIMIT %s"  # noqa: S608
+    yield from _read(sql, [text, *sorted(needles), MOST + 1])
+
+
+def _containing(passage: str) -> Iterator[int]:
+    """Return the records of which any wording holds the passage, whatever its white space."""
+    sql = """
+        SELECT DISTINCT record_id FROM review_revision
+        WHERE strpos(output, %(text)s) > 0 OR strpos(instruction, %(text)s) > 0 OR strpos(input, %(text)s) > 0
+        LIMIT %(most)s
+    """
+    yield from _read(sql, {"text": passage.strip(), "most": MOST + 1})
+
+
+def _read(sql: str, parameters: Any) -> list[int]:  # noqa: ANN401  as the cursor takes them
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [record for (record,) in cursor.fetchall()]
