@@ -283,6 +283,13 @@ TAKEDOWN_ERASE_AFTER = timedelta(days=env.int("TAKEDOWN_ERASE_AFTER_DAYS", 30))
 INGEST_LEASE = timedelta(seconds=env.float("INGEST_LEASE_SECONDS", 60))
 INGEST_RESEND_AFTER = timedelta(seconds=env.float("INGEST_RESEND_SECONDS", 20))
 INGEST_CHUNK_RECORDS = env.int("INGEST_CHUNK_RECORDS", 2000)
+# A model behind an OpenAI-compatible address that is asked for quality scores, such as https://…/v1; rules without one.
+SCORING_URL = env.str("SCORING_URL", "")
+SCORING_MODEL = env.str("SCORING_MODEL", "")
+SCORING_KEY = env.str("SCORING_KEY", "")
+SCORING_PER_MINUTE = env.int("SCORING_PER_MINUTE", 60)
+SCORING_TIMEOUT = env.float("SCORING_TIMEOUT", 30)
+SCORING_PARALLEL = env.int("SCORING_PARALLEL", 4)
 INGEST_PART_BYTES = env.int("INGEST_PART_KIB", 2048) << 10
 INGEST_WORKERS_PER_JOB = env.int("INGEST_WORKERS_PER_JOB", 2)
 INGEST_MAX_UPLOAD_BYTES = env.int("INGEST_MAX_UPLOAD_MIB", 2048) << 20

@@ -10,7 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
@@ -119,8 +119,9 @@ def run(
     def read() -> Outcome:
         _recognise(job)
         files = _files(job)
-        if invite is None or not parts.is_shareable(job, files):
-            return _read_alone(job, files, should_stop, on_chunk)
+        stages = Stages.of(job.batch.source, also=job.rules)
+        if invite is None or stages.model or not parts.is_shareable(job, files):
+            return _read_alone(job, files, stages, should_stop, on_chunk)
         _expect(_held(job).update(is_shared=True))
         invite()
         return _read_together(job, files, should_stop, on_chunk)
@@ -177,7 +178,7 @@ def rehearse(
         found = recognise(path, format=format or None, encoding=encoding or None)
         files.append(File(number, path, found.format, found.container, found.encoding))
     ledger = intake.Ledger(Batch(pk=0, source=source))
-    with closing(portions(files, stages=Stages.of(source, also=rules))) as coming:
+    with closing(portions(files, stages=Stages.of(source, also=rules, is_rehearsal=True))) as coming:
         for portion in coming:
             counted = intake.count_records(portion.prepared, ledger=ledger)
             counted.dropped.update(portion.dropped)
@@ -245,12 +246,13 @@ def _recognise(job: Job) -> None:
         upload.save(update_fields=["format", "container", "encoding"])
 
 
-def _read_alone(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
+def _read_alone(
+    job: Job, files: Sequence[File], stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk
+) -> Outcome:
     """Take in portion after portion, the next one prepared while the database is busy with the last."""
-    stages = Stages.of(job.batch.source, also=job.rules)
     found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
     with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
-        while portion := ahead.take():
+        while portion := ahead.take(meanwhile=lambda: _expect(_held(job).renew())):
             if chunk := _save(job, portion, meanwhile=ahead.begin):
                 on_chunk(chunk)
             if should_stop():
@@ -307,7 +309,7 @@ def _portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
             line=part.lines_before,
             encoding=file.encoding,
         )
-        _fill(portion, records, stages)
+        _fill(portion, stages.through(records), stages)
     portion.end, portion.last_line = part.end_offset, part.last_line
     return portion
 
@@ -324,10 +326,12 @@ class _Ahead[T]:
         """Make the next item, unless that has begun."""
         self._coming = self._coming or self._thread.submit(next, self._items, None)
 
-    def take(self) -> T | None:
-        """Return the next item, None after the last."""
+    def take(self, *, meanwhile: Callable[[], object]) -> T | None:
+        """Return the next item, None after the last; while it takes its time, `meanwhile` is called."""
         self.begin()
         coming, self._coming = self._coming, None
+        while coming and not wait([coming], settings.INGEST_LEASE.total_seconds() / 4).done:
+            meanwhile()
         return coming.result() if coming else None
 
     def __enter__(self) -> Self:
@@ -351,15 +355,16 @@ def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: in
     """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
     for file in files:
         with file.path.open("rb") as stream:
-            records = _UntilBroken(
+            found = _UntilBroken(
                 READERS[file.format].read(
                     stream, container=file.container, offset=offset, line=line, encoding=file.encoding
                 )
             )
+            records = stages.through(found)
             while portion := _portion(records, file.number, stages):
                 yield portion
-            if records.trouble:
-                raise records.trouble
+            if found.trouble:
+                raise found.trouble
         offset = line = 0
 
 
@@ -381,17 +386,19 @@ class _UntilBroken:
             raise StopIteration from None
 
 
-def _portion(records: "Iterator[Document | Refusal]", file: int, stages: Stages) -> Portion | None:
+def _portion(records: "Iterator[Document | Refusal | Dropped]", file: int, stages: Stages) -> Portion | None:
     """Read the next portion of a file, None at its end."""
     first = next(records, None)
     if first is None:
         return None
     portion = Portion(file, first.offset, first.line)
-    _fill(portion, chain([first], records), stages, most=settings.INGEST_CHUNK_RECORDS)
+    _fill(portion, chain([first], records), stages, most=stages.chunk_records)
     return portion
 
 
-def _fill(portion: Portion, records: "Iterable[Document | Refusal]", stages: Stages, *, most: float = math.inf) -> None:
+def _fill(
+    portion: Portion, records: "Iterable[Document | Refusal | Dropped]", stages: Stages, *, most: float = math.inf
+) -> None:
     """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
     digest = hashlib.sha256()
     for record in records:
@@ -403,10 +410,9 @@ def _fill(portion: Portion, records: "Iterable[Document | Refusal]", stages: Sta
     portion.tally = stages.counted()
 
 
-def _add(portion: Portion, found: "Document | Refusal", stages: Stages) -> None:
-    portion.end, portion.last_line = found.end, found.line
-    portion.size += len(found.raw)
-    record = found if isinstance(found, Refusal) else stages.passed(found)
+def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stages) -> None:
+    portion.end, portion.last_line = record.end, record.line
+    portion.size += len(record.raw)
     if isinstance(record, Refusal):
         portion.refusals.append(record)
         return

@@ -154,7 +154,7 @@ def _first_portion(look: Look, source: "Source") -> Portion | None:
     if look.found is None:
         return None
     file = File(look.file.number, look.file.path, look.found.format, look.found.container, look.found.encoding)
-    with closing(portions([file], stages=Stages.of(source))) as coming:
+    with closing(portions([file], stages=Stages.of(source, is_rehearsal=True))) as coming:
         return next(coming, None)
 
 

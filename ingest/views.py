@@ -257,6 +257,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
             "unknown_keys": job.unknown_keys().most_common(),
             "dropped": job.dropped_because().most_common(),
             "templates": job.tally().get("template", Counter()).most_common(),
+            "scores": sorted(job.tally().get("score", Counter()).items()),
             "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),
         }
     return page(request, "ingest/job.html", context, status=status)

@@ -229,6 +229,8 @@ def _notices(job: Job) -> Iterator[str]:
         yield _("Dropped: %(reasons)s.") % {"reasons": ", ".join(f"{name} ({n})" for name, n in dropped.most_common())}
     if repairs := job.tally().get("repair"):
         yield _("Repaired: %(rules)s.") % {"rules": ", ".join(f"{name} ({n})" for name, n in repairs.most_common())}
+    if scores := job.tally().get("score"):
+        yield _("Quality scores: %(scores)s.") % {"scores": ", ".join(f"{s} ({n})" for s, n in sorted(scores.items()))}
     if templates := job.tally().get("template"):
         yield _("Prompt templates used:") + "".join(f"\n  {n:>6,}  {text}" for text, n in templates.most_common())
     if job.rejects_path.exists():
