@@ -34,7 +34,7 @@ endef
 
 .PHONY: help
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: environment ## start the site and its worker at http://127.0.0.1:8000/ until Ctrl-C (PORT=…)
@@ -63,6 +63,11 @@ fix: environment-dev ## mend what can be mended by itself: format, imports, simp
 .PHONY: bench
 bench: environment ## measure the program against the floor in the same run (ARGS=--quick)
 	@exec $(PYTHON) -m cqia_site.embedded $(PYTHON) -m bench $(ARGS)
+
+.PHONY: screenshots
+screenshots: environment-dev ## take the pictures of the documents anew, from the pages as they are
+	@$(PYTHON) -m tests.chromium
+	@CQIA_SCREENSHOTS=docs/images $(PYTHON) -m pytest -n 0 tests/browser/test_screenshots.py
 
 .PHONY: lock
 lock: environment-dev ## renew the lock files
