@@ -41,6 +41,8 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "django_filters",
     "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "knox",
     "pgtrigger",
     "rest_framework",
@@ -134,6 +136,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
     "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
+    "tell-webhooks": {"task": "exports.tasks.tell_webhooks", "schedule": timedelta(seconds=20)},
     "index-texts": {
         "task": "review.tasks.index_texts",
         "schedule": timedelta(seconds=10),
@@ -230,6 +233,16 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["cqia_site.parsers.StrictJsonParser", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_PAGINATION_CLASS": None,
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CQIA",
+    "DESCRIPTION": "Bring candidates in, take verified records out.",
+    "VERSION": VERSION,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None},
 }
 
 LANGUAGE_CODE = "zh-hans"

@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from cqia_site import health, views
+from cqia_site import health, schema, views
 from cqia_site.metrics import MetricsView
 from review.views import home
 
@@ -21,6 +21,8 @@ urlpatterns = [
     path("account/language/", login_not_required(require_POST(set_language)), name="language"),
     path("api/v1/", include("exports.api_urls")),
     path("api/v1/ingest/", include("ingest.api_urls")),
+    path("api/schema/", schema.schema, name="schema"),
+    path("api/docs/", schema.docs, name="docs"),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),

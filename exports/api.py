@@ -1,9 +1,11 @@
 """The REST interface for those who take data out. Every answer is JSON, a stream of JSON lines, or a file."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, StreamingHttpResponse
@@ -16,12 +18,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from exports import feed, ranges, storage
+from exports.downloads import record_download
 from exports.facts import MANIFEST, moment
 from exports.filters import RecordFilters
-from exports.models import PATH, VERSION, Artifact, Policy, Release, ReleaseQuerySet
+from exports.models import PATH, VERSION, Artifact, Download, Policy, Release, ReleaseQuerySet
 from exports.options import CQIA
 from exports.policies import DEFAULT
 from exports.rows import live_lines
@@ -29,6 +33,9 @@ from exports.tokens import BearerAuthentication, HasScope, has_scope
 from exports.writers import WRITERS
 from review.models import Record, Scope
 from review.refused import Refused
+
+if TYPE_CHECKING:
+    from review.models import User
 
 BLOCK_BYTES = 256 * 1024
 TYPES = {
@@ -53,12 +60,20 @@ class AlwaysJson(BaseContentNegotiation):
         return renderer, renderer.media_type
 
 
+class ExportThrottle(UserRateThrottle):
+    """So many requests of one person, whatever they ask for."""
+
+    rate = "600/min"
+    scope = "export"
+
+
 class ExportView(APIView):
     """What the views of this module share: who may, and how they answer."""
 
     authentication_classes = (BearerAuthentication,)
     permission_classes = (HasScope,)
     content_negotiation_class = AlwaysJson
+    throttle_classes = (ExportThrottle,)
     scopes = (Scope.EXPORT_READ, Scope.EXPORT_INTERNAL)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
@@ -93,6 +108,7 @@ class RecordStream(ExportView):
         answer = StreamingHttpResponse(_begun(lines), content_type=TYPES[".jsonl"])
         answer["X-Record-Count"] = str(count)
         answer["Cache-Control"] = "no-store"
+        _note(request, answer, "records.jsonl")
         return answer
 
 
@@ -114,9 +130,13 @@ class ChangeStream(ExportView):
             problem = {"detail": str(refused)}
             raise ValidationError(problem | {"problems": {"cursor": problem}}) from refused
         upto = feed.last()
-        answer = StreamingHttpResponse(_begun(feed.lines(begin, upto, policy.licences)), content_type=TYPES[".jsonl"])
+        answer = StreamingHttpResponse(
+            _begun(feed.lines(begin, upto, policy.licences, without=policy.holds_back_flags)),
+            content_type=TYPES[".jsonl"],
+        )
         answer["X-Cursor"] = str(upto)
         answer["Cache-Control"] = "no-store"
+        _note(request, answer, "changes.jsonl")
         return answer
 
 
@@ -155,8 +175,8 @@ class ReleaseList(ExportView):
 
 def _readable(request: Request) -> ReleaseQuerySet:
     """Return the releases that the token may read, each with `is_suspended`."""
-    available = Release.objects.available().with_suspended()
-    return available if has_scope(request, Scope.EXPORT_INTERNAL) else available.filter(is_internal=False)
+    listed = Release.objects.listed().with_suspended()
+    return listed if has_scope(request, Scope.EXPORT_INTERNAL) else listed.filter(is_internal=False)
 
 
 def _described(release: Release) -> dict[str, Any]:
@@ -169,9 +189,23 @@ def _described(release: Release) -> dict[str, Any]:
         "policy": release.policy.slug,
         "records": release.records,
         "cut_at": moment(release),
+        "published_at": _moment(release.published_at),
+        "withdrawn_at": _moment(release.withdrawn_at),
+        "reason": _reason(release),
         "manifest_sha256": release.manifest_sha256,
         "url": reverse("export-release", args=[release.version]),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def _reason(release: Release) -> str:
+    """Return why a release is no longer given out; empty when it is."""
+    if release.state == Release.State.WITHDRAWN:
+        return release.reason
+    return _("Records of this release have been taken down.") if release.is_suspended else ""
 
 
 def _release(request: Request, version: str) -> Release:
@@ -209,28 +243,55 @@ class ReleaseFile(ExportView):
         """Answer with the file's bytes, as far as they are as written and the conditions of the request hold."""
         release = _release(request, version)
         artifact = _artifact(release, path)
+        if release.state == Release.State.WITHDRAWN:
+            said = {"detail": _("This release was withdrawn: %(reason)s") % {"reason": release.reason}}
+            return Response(said | {"next": _next(request, release)}, status=410)
         if release.is_suspended:
             return _suspended(request, release)
         try:
             place = storage.checked(release, artifact)
         except storage.Damaged as damage:
             return Response({"detail": _("The file is not served: %(reason)s.") % {"reason": damage}}, status=503)
-        return _file(request, artifact, place)
+        answer = _file(request, artifact, place)
+        if request.method == "GET" and answer.status_code in {200, 206}:
+            _note(request, answer, path, release)
+        return answer
+
+
+def _note(request: Request, answer: HttpResponseBase, path: str, release: Release | None = None) -> None:
+    """Keep in the history that somebody is given this."""
+    length = answer.headers.get("Content-Length")
+    said = answer.headers.get("Content-Range", "bytes 0-").removeprefix("bytes ").partition("-")[0]
+    record_download(
+        cast("User", request.user),
+        path,
+        int(length) if length else None,
+        door=Download.Door.API,
+        release=release,
+        first_byte=int(said),
+        query=request.META.get("QUERY_STRING", ""),
+    )
 
 
 def _suspended(request: Request, release: Release) -> Response:
-    later = _readable(request).filter(cut_at__gt=release.cut_at).order_by("cut_at", "pk")
     said = {
         "detail": _("Records of this release have been taken down. Its files are no longer given out."),
         "takedowns": storage.takedowns(release),
-        "next": next((other.version for other in later if not other.is_suspended), None),
+        "next": _next(request, release),
     }
     return Response(said, status=451)
 
 
+def _next(request: Request, release: Release) -> str | None:
+    """Return the version to use instead: the first later one whose files are given out."""
+    later = _readable(request).available().filter(pk__gt=release.pk).order_by("pk")
+    return next((other.version for other in later if not other.is_suspended), None)
+
+
 def _file(request: Request, artifact: Artifact, place: Path) -> HttpResponseBase:
     etag = f'"{artifact.sha256}"'
-    headers = {"ETag": etag, "Accept-Ranges": "bytes"}
+    digest = b64encode(bytes.fromhex(artifact.sha256)).decode()
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:"}
     if "If-Match" in request.headers and not ranges.names(request.headers["If-Match"], etag):
         return Response({"detail": _("The file is another one than the request expects.")}, status=412, headers=headers)
     if ranges.names(request.headers.get("If-None-Match"), etag, weakly=True):

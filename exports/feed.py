@@ -108,13 +108,16 @@ def last() -> int:
     return Seal.objects.order_by("-no").values_list("no", flat=True).first() or 0
 
 
-def lines(cursor: Cursor, upto: int, licences: Collection[str]) -> Iterator[bytes]:
-    """Yield what changed behind `cursor` up to the seal `upto` as lines of JSON, a page at a time."""
+def lines(cursor: Cursor, upto: int, licences: Collection[str], *, without: Collection[str] = ()) -> Iterator[bytes]:
+    """Yield what changed behind `cursor` up to the seal `upto` as lines of JSON, a page at a time.
+
+    A record that has one of the flags `without` is told without its text.
+    """
     allowed = sorted(set(licences) - Licence.never_leaving())
     in_force = _InForce(upto, allowed)
     for events in _pages(cursor, upto, in_force):
         if events:
-            yield _written(events, allowed)
+            yield _written(events, allowed, without)
 
 
 def _pages(cursor: Cursor, upto: int, in_force: "_InForce") -> Iterator[list[Event]]:
@@ -232,10 +235,10 @@ def _until(decided: tuple[list[int], list[int]] | None, no: int) -> int | None:
     return values[place - 1] if place else None
 
 
-def _written(events: list[Event], allowed: Collection[str]) -> bytes:
+def _written(events: list[Event], allowed: Collection[str], without: Collection[str]) -> bytes:
     """Write a page of events; the text of each whose record may leave now."""
     told = {event.record for event in events if event.change != REMOVED}
-    free = set(Record.objects.releasable(allowed).filter(pk__in=told).values_list("pk", flat=True))
+    free = set(Record.objects.releasable(allowed, without=without).filter(pk__in=told).values_list("pk", flat=True))
     given = [event.change != REMOVED and event.record in free for event in events]
     wanted = {(event.revision, event.rights) for event, is_given in zip(events, given, strict=True) if is_given}
     texts = lines_of(list(wanted))

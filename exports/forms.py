@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from exports.comparing import Change
 from exports.models import BAD_VERSION, VERSION, Policy
 from exports.policies import DEFAULT
 from exports.releases import options
@@ -17,7 +18,7 @@ from review.models import Scope, Source, User
 if TYPE_CHECKING:
     from exports.options import Options
 
-RESERVED = {"new", "tokens"}
+RESERVED = {"new", "tokens", "webhooks"}
 """Addresses of pages: a release of this name would stand behind one of them."""
 USUAL_DAYS = 90
 
@@ -51,6 +52,14 @@ class CutForm(PlanForm):
         if version.lower() in RESERVED:
             raise forms.ValidationError(_("This word is the address of a page. Choose another version."))
         return version
+
+
+class CompareForm(forms.Form):
+    """Which records of a comparison are shown."""
+
+    change = forms.ChoiceField(choices=[("", ""), *Change.choices], required=False)
+    source = forms.SlugField(required=False, max_length=100)
+    after = forms.IntegerField(required=False, min_value=0, max_value=2**62)
 
 
 class TokenForm(forms.Form):

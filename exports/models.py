@@ -10,7 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Concat, Lower
+from django.db.models.functions import Concat, Lower, Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -99,15 +99,26 @@ class Policy(models.Model):
         return self.name_en if (get_language() or "").startswith("en") else self.name_zh
 
 
+def _taken_down() -> Exists:
+    return Exists(ReleaseRow.objects.filter(release=OuterRef("pk"), record__takedown__isnull=False))
+
+
 class ReleaseQuerySet(models.QuerySet["Release"]):
     def available(self) -> Self:
         """Written whole, and not withdrawn."""
         return self.filter(state__in=Release.AVAILABLE)
 
+    def listed(self) -> Self:
+        """Written whole, withdrawn ones as well: they stay listed with their reason."""
+        return self.filter(state__in=[*Release.AVAILABLE, Release.State.WITHDRAWN])
+
     def with_suspended(self) -> Self:
         """Annotate whether records have been taken down since the cut, which suspends the files."""
-        gone = ReleaseRow.objects.filter(release=OuterRef("pk"), record__takedown__isnull=False)
-        return self.annotate(is_suspended=Exists(gone))
+        return self.annotate(is_suspended=_taken_down())
+
+    def suspended(self) -> Self:
+        """Those of whose records some have been taken down since the cut."""
+        return self.filter(_taken_down())
 
 
 class Release(models.Model):
@@ -160,6 +171,16 @@ class Release(models.Model):
     built_at = models.DateTimeField(_("built at"), null=True, blank=True)
     manifest_sha256 = models.CharField(_("sha256 of the manifest"), max_length=64, blank=True, default="")
 
+    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
+    suspended_at = models.DateTimeField(
+        _("suspended at"),
+        null=True,
+        blank=True,
+        help_text=_("When the takedown was noticed, to tell others; the files are closed from its first moment."),
+    )
+    reason = models.TextField(_("reason"), blank=True, default="")
+
     error = models.TextField(_("error"), blank=True, default="")
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     fence = models.PositiveIntegerField(_("fence"), default=0)
@@ -209,6 +230,11 @@ class Release(models.Model):
                 name="exports_release_built_has_proof",
                 condition=~Q(state__in=["built", "published", "withdrawn"])
                 | Q(built_at__isnull=False, manifest_sha256__regex=SHA256),
+            ),
+            models.CheckConstraint(
+                name="exports_release_withdrawn_for_a_reason",
+                condition=~Q(state="withdrawn") | (Q(withdrawn_at__isnull=False) & ~Q(reason="")),
+                violation_error_message=_("Say why it is withdrawn."),
             ),
             models.CheckConstraint(
                 name="exports_release_state_known",
@@ -393,3 +419,128 @@ class Mix(models.Model):
 
     def __str__(self) -> str:
         return self.name_en if (get_language() or "").startswith("en") else self.name_zh
+
+
+class Download(models.Model):
+    """One time that data left: who took what, by which door."""
+
+    class Door(models.TextChoices):
+        PAGE = "page", _("page")
+        API = "api", _("API")
+
+    release = models.ForeignKey(
+        Release, models.PROTECT, null=True, blank=True, related_name="downloads", verbose_name=_("release")
+    )
+    path = models.CharField(_("path"), max_length=200)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
+    door = models.CharField(_("door"), max_length=4, choices=Door)
+    first_byte = models.PositiveBigIntegerField(_("first byte"), default=0)
+    bytes = models.PositiveBigIntegerField(_("bytes"), null=True, blank=True)
+    query = models.CharField(_("query"), max_length=500, blank=True, default="")
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("download")
+        verbose_name_plural = _("downloads")
+        triggers: ClassVar = append_only()
+        constraints: ClassVar = [
+            models.CheckConstraint(name="exports_download_door_known", condition=Q(door__in=["page", "api"])),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class Webhook(models.Model):
+    """An address that is told what becomes of releases. Its secret is derived from `salt`, and in no table."""
+
+    class Kind(models.TextChoices):
+        PUBLISHED = "release.published", _("a release is published")
+        WITHDRAWN = "release.withdrawn", _("a release is withdrawn")
+        SUSPENDED = "release.suspended", _("a release is suspended")
+        TAKEN_DOWN = "records.taken_down", _("records are taken down")
+
+    address = models.CharField(_("address"), max_length=500)
+    kinds = ArrayField(models.CharField(max_length=30, choices=Kind), verbose_name=_("what it is told"))
+    salt = models.CharField(_("salt"), max_length=64)
+    is_active = models.BooleanField(_("active"), default=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="exports_webhook_kinds_known",
+                condition=Q(
+                    kinds__contained_by=[
+                        *("release.published", "release.withdrawn", "release.suspended", "records.taken_down")
+                    ]
+                )
+                & ~Q(kinds=[]),
+                violation_error_message=_("Choose what it is told."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Event(models.Model):
+    """Something that webhooks are told, worded once: each of them gets the same bytes, however often it is sent."""
+
+    kind = models.CharField(_("kind"), max_length=30, choices=Webhook.Kind)
+    release = models.ForeignKey(
+        Release, models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("release")
+    )
+    takedown_step = models.ForeignKey(
+        "review.TakedownStep", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("takedown")
+    )
+    body = models.TextField(_("body"))
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        triggers: ClassVar = append_only()
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="exports_event_once_a_release", fields=["release", "kind"]),
+            models.UniqueConstraint(name="exports_event_once_a_takedown", fields=["takedown_step"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Delivery(models.Model):
+    """One event for one webhook: the row is the outbox, and says how it went."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        FAILED = "failed", _("given up")
+
+    webhook = models.ForeignKey(Webhook, models.PROTECT, related_name="deliveries", verbose_name=_("webhook"))
+    event = models.ForeignKey(Event, models.PROTECT, related_name="deliveries", verbose_name=_("event"))
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_at = models.DateTimeField(_("next attempt at"), db_default=Now())
+    error = models.CharField(_("error"), max_length=200, blank=True, default="")
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], name="exports_delivery_due", condition=Q(state="waiting")),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="exports_delivery_once", fields=["webhook", "event"]),
+            models.CheckConstraint(
+                name="exports_delivery_state_known", condition=Q(state__in=["waiting", "delivered", "failed"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} → {self.webhook_id}"

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from exports import build
+from exports import build, publishing, webhooks
 from review.refused import Refused
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,13 @@ def build_release(release_id: int) -> None:
         logger.info("release %s: duplicate delivery, another worker is at it", release_id)
     except Refused as refused:
         logger.warning("release %s: %s", release_id, refused)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def tell_webhooks() -> None:
+    """Notice what takedowns have done to releases, and send what waits to be sent."""
+    publishing.watch()
+    webhooks.deliver()
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery has no types

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exports.views import files, releases, tokens
+from exports.views import comparing, files, publishing, releases, tokens, webhooks
 
 app_name = "exports"
 
@@ -13,8 +13,15 @@ urlpatterns = [
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/create/", tokens.create, name="token-create"),
     path("tokens/<slug:prefix>/revoke/", tokens.revoke, name="token-revoke"),
+    path("webhooks/", webhooks.index, name="webhooks"),
+    path("webhooks/add/", webhooks.add, name="webhook-add"),
+    path("webhooks/<int:pk>/switch-off/", webhooks.switch_off, name="webhook-switch-off"),
+    path("webhooks/deliveries/<int:pk>/replay/", webhooks.replay, name="delivery-replay"),
     path("<str:version>/", releases.show, name="release"),
     path("<str:version>/build/", releases.build, name="release-build"),
     path("<str:version>/verify/", releases.verify, name="release-verify"),
+    path("<str:version>/publish/", publishing.publish, name="release-publish"),
+    path("<str:version>/withdraw/", publishing.withdraw, name="release-withdraw"),
+    path("<str:version>/compare/", comparing.compare, name="release-compare"),
     path("<str:version>/files/<path:path>", files.download, name="file"),
 ]

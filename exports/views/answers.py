@@ -52,7 +52,7 @@ def for_managers(view: Callable[..., HttpResponse]) -> View:
 def readable(user: "User") -> ReleaseQuerySet:
     """Return the releases that the person may see: all for managers, else those that are written and not internal."""
     releases = Release.objects.with_suspended().select_related("policy", "by")
-    return releases if access.can_manage(user) else releases.available().filter(is_internal=False)
+    return releases if access.can_manage(user) else releases.listed().filter(is_internal=False)
 
 
 def release_or_404(user: "User", version: str) -> Release:

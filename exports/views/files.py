@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from exports import storage
+from exports.downloads import record_download
 from exports.facts import title
-from exports.models import PATH, Artifact, Release
+from exports.models import PATH, Artifact, Download, Release
 from exports.views.answers import for_consumers, release_or_404
 from review.views.answers import Request, page
 
@@ -20,6 +21,9 @@ def download(request: Request, version: str, path: str) -> HttpResponseBase:
     """Send a file of a release, as far as it is as written and nothing in the release has been taken down."""
     release = release_or_404(request.user, version)
     artifact = _artifact(release, path)
+    if release.state == Release.State.WITHDRAWN:
+        said = _("This release was withdrawn: %(reason)s") % {"reason": release.reason}
+        return _refused(request, release, said, status=410)
     if release.is_suspended:
         said = _("Records of this release have been taken down. Its files are no longer given out.")
         return _refused(request, release, said, status=451)
@@ -28,6 +32,7 @@ def download(request: Request, version: str, path: str) -> HttpResponseBase:
     except storage.Damaged as damage:
         said = _("The file is not served: %(reason)s. Build the release again.") % {"reason": damage}
         return _refused(request, release, said, status=503)
+    record_download(request.user, path, artifact.bytes, release=release, door=Download.Door.PAGE)
     name = f"{title(release)}-{path.replace('/', '-')}"
     answer = FileResponse(place.open("rb"), as_attachment=True, filename=name, content_type="application/octet-stream")
     answer["ETag"] = f'"{artifact.sha256}"'
@@ -38,7 +43,7 @@ def download(request: Request, version: str, path: str) -> HttpResponseBase:
 def _artifact(release: Release, path: str) -> Artifact:
     """Return a file by the path it was recorded under; the request's own text never names a file."""
     artifact = release.artifacts.defer("text").filter(path=path).first() if re.fullmatch(PATH, path) else None
-    if artifact is None or release.state not in Release.AVAILABLE:
+    if artifact is None or release.state not in {*Release.AVAILABLE, Release.State.WITHDRAWN}:
         raise Http404
     return artifact
 

@@ -39,6 +39,12 @@ def release_root(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path / "releases"
 
 
+@pytest.fixture
+def whole_site(release_root: Path, settings: Settings) -> None:
+    """All addresses, pages as well."""
+    settings.ROOT_URLCONF = "cqia_site.urls"
+
+
 def approve_waiting(by: User) -> int:
     """Approve every record that waits, as it stands, in two statements."""
     waiting = list(Record.objects.filter(state=State.WAITING, retraction=None))

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 
-from exports.models import Artifact, Mix, Policy, Release, ReleaseRow
+from exports.models import Artifact, Delivery, Download, Event, Mix, Policy, Release, ReleaseRow, Webhook
 from exports.policies import SHIPPED, load_policies
-from review.models import Decision, Licence, Record, Rights, Takedown, User
+from review.models import Decision, Licence, Record, Rights, Takedown, TakedownStep, User
 from tests.exports.conftest import Approved, built, cut, policy
 from tests.factories import approve, record
 
@@ -32,11 +33,46 @@ def set_state(of: Release, state: str, **fields: Any) -> None:
         Release.objects.filter(pk=of.pk).update(state=state, **fields)
 
 
+def webhook(**fields: Any) -> Webhook:
+    by, _created = User.objects.get_or_create(username="gao")
+    said = {"kinds": ["release.published"]} | fields
+    return Webhook.objects.create(address="https://a.example/", salt="x", by=by, **said)
+
+
+def event(**fields: Any) -> Event:
+    return Event.objects.create(kind="release.published", body="{}", **fields)
+
+
+def deliver(**fields: Any) -> None:
+    said = {"webhook": webhook(), "event": event()} | fields
+    for _ in range(2):
+        Delivery.objects.create(**said)
+
+
+def twice_taken_down() -> None:
+    takedown = Takedown.objects.create(requester="x", ground="x", received_on="2024-01-01")
+    step = TakedownStep.objects.create(takedown=takedown, state="confirmed", matches=1, sha256=bytes(32))
+    for _ in range(2):
+        event(takedown_step=step)
+
+
+def twice_published() -> None:
+    of = release()
+    for _ in range(2):
+        event(release=of)
+
+
 BREACHES: dict[str, Callable[[], object]] = {
     "exports_policy_slug": lambda: Policy.objects.create(slug="open", licences=["MIT"]),
     "exports_policy_licences_known": lambda: Policy.objects.create(slug="x", licences=["WTFPL"]),
     "exports_policy_nothing_forbidden": lambda: Policy.objects.create(slug="x", licences=["MIT", "objected"]),
     "exports_policy_unknown_only_internal": lambda: Policy.objects.create(slug="x", licences=["unknown"]),
+    "exports_download_door_known": lambda: Download.objects.create(path="x", door="hole", by=webhook().by),
+    "exports_webhook_kinds_known": lambda: webhook(kinds=["everything"]),
+    "exports_event_once_a_release": twice_published,
+    "exports_event_once_a_takedown": twice_taken_down,
+    "exports_delivery_once": deliver,
+    "exports_delivery_state_known": lambda: deliver(state="lost"),
     "exports_mix_slug": lambda: [Mix.objects.create(slug="x") for _ in range(2)],
     "exports_release_version": lambda: [release() for _ in range(2)],
     "exports_release_name": lambda: [release(version=version) for version in ("v1", "V1")],
@@ -127,9 +163,15 @@ def test_publish_and_withdraw_release(approved: Approved) -> None:
     approved()
     release = built()
     set_state(release, Release.State.PUBLISHED)
-    set_state(release, Release.State.WITHDRAWN)
+    set_state(release, Release.State.WITHDRAWN, withdrawn_at=timezone.now(), reason="x")
     release.refresh_from_db()
     assert release.state == Release.State.WITHDRAWN
+
+
+def test_withdraw_release_without_a_reason_is_refused(approved: Approved) -> None:
+    approved()
+    with pytest.raises(IntegrityError, match="exports_release_withdrawn_for_a_reason"):
+        set_state(built(), Release.State.WITHDRAWN)
 
 
 def test_begin_release_in_a_later_state_is_refused() -> None:
@@ -199,9 +241,10 @@ def test_add_row_twice_is_refused(approved: Approved) -> None:
 def test_every_constraint_is_broken_by_a_test() -> None:
     """Those on rows are broken above, one on the state is: the moves do not let an unknown word in."""
     elsewhere = {"exports_releaserow_position", "exports_releaserow_record_once", "exports_release_state_known"}
+    elsewhere |= {"exports_release_withdrawn_for_a_reason"}
     named = {
         constraint.name
-        for model in (Policy, Release, ReleaseRow, Artifact, Mix)
+        for model in (Policy, Release, ReleaseRow, Artifact, Mix, Download, Webhook, Event, Delivery)
         for constraint in model._meta.constraints
     }
     assert named == elsewhere | set(BREACHES)
