@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.utils.text import format_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from ingest import prompts
 from ingest.readers import READERS
 from review import access
 from review.models import Licence, Source
@@ -153,6 +155,36 @@ class SubmissionForm(forms.Form):
     holder = forms.CharField(required=False, max_length=500)
     format = forms.CharField(required=False, max_length=40)
     encoding = forms.CharField(required=False, max_length=20)
+
+
+class TemplatesForm(forms.Form):
+    """The prompt templates of a source: for each kind of question a field with a template on each line."""
+
+    seen = forms.JSONField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, source: "Source") -> None:
+        super().__init__(data, initial={"seen": source.templates}, label_suffix="")
+        self.kinds = prompts.shipped_for(source.slug)
+        for kind in self.kinds:
+            now = source.templates.get(kind.name, kind.templates)
+            lines = "\n".join(line for line in now if isinstance(line, str)) if isinstance(now, list | tuple) else ""
+            self.fields[kind.name] = forms.CharField(
+                label=kind.label(get_language() or ""),
+                initial=lines,
+                required=False,
+                max_length=20_000,
+                help_text=_("Slots: %(slots)s") % {"slots": " ".join(f"{{{slot}}}" for slot in kind.slots)},
+                widget=forms.Textarea(attrs={"rows": len(kind.templates) + 2}),
+            )
+
+    @property
+    def templates(self) -> dict[str, list[str]]:
+        """What was typed, by kind; a kind that was emptied is left to the project's own."""
+        typed = {
+            kind.name: self.cleaned_data.get(kind.name, "").replace("\r\n", "\n").split("\n") for kind in self.kinds
+        }
+        stripped = {name: [line.strip() for line in lines if line.strip()] for name, lines in typed.items()}
+        return {name: lines for name, lines in stripped.items() if lines}
 
 
 class PageForm(forms.Form):

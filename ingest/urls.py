@@ -13,6 +13,7 @@ urlpatterns = [
     path("new/<uuid:key>/submit/", views.submit, name="staged-submit"),
     path("new/<uuid:key>/discard/", views.discard, name="staged-discard"),
     path("new/<uuid:key>/files/<int:number>/leave-out/", views.leave_out, name="staged-leave-out"),
+    path("sources/<slug:slug>/templates/", views.templates, name="templates"),
     path("jobs/<int:pk>/", views.show_job, name="job"),
     path("jobs/<int:pk>/rejects/", views.download_rejects, name="job-rejects"),
     path("jobs/<int:pk>/cancel/", views.cancel, name="job-cancel"),

@@ -14,13 +14,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ingest import jobs, overview, preview, staging, workers
+from ingest import jobs, overview, preview, prompts, staging, wordings, workers
 from ingest import rejects as rejects_file
-from ingest.forms import FilesForm, ImportForm, PageForm, QuotaHandler, ReasonForm
+from ingest.forms import FilesForm, ImportForm, PageForm, QuotaHandler, ReasonForm, TemplatesForm, sources_for
 from ingest.models import Job
 from ingest.staging import Staging
 from review import access
@@ -144,6 +145,51 @@ def retract(request: Request, pk: int) -> HttpResponse:
     return _done(
         request, job, lambda: jobs.retract(job, by=request.user, reason=reason), _("The import is taken back.")
     )
+
+
+# The prompt templates of a source
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_managers
+def templates(request: Request, slug: str) -> HttpResponse:
+    """Show the prompt templates of a source and what they make; change them, or try other ones first."""
+    source = get_object_or_404(sources_for(request.user), slug=slug)
+    if request.method != "POST":
+        return _show_templates(request, source, TemplatesForm(source=source))
+    form = TemplatesForm(request.POST, source=source)
+    if not form.is_valid():
+        return _show_templates(request, source, form, status=422)
+    faults = wordings.faults_of(source, form.templates)
+    for name, fault in faults.items():
+        form.add_error(name, fault)
+    if faults or "try" in request.POST:
+        return _show_templates(request, source, form, tried=form.templates, status=422 if faults else 200)
+    try:
+        wordings.set_templates(source, by=request.user, templates=form.templates, seen=form.cleaned_data["seen"])
+    except Refused as refused:
+        return _show_templates(request, source, form, problem=str(refused), status=refusal(refused))
+    messages.success(request, _("The templates are changed, for imports to come."))
+    return go_to(request, reverse("ingest:templates", args=[slug]))
+
+
+def _show_templates(  # noqa: PLR0913  what the page may have to say
+    request: Request,
+    source: Source,
+    form: TemplatesForm,
+    *,
+    tried: Mapping[str, list[str]] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    try:
+        kinds = prompts.kinds_of(source.slug, source.templates if tried is None else tried)
+    except prompts.Unsound as unsound:
+        kinds, problem = (), problem or unsound.message(get_language() or "")
+    made = {kind.name: prompts.examples(kind) for kind in kinds}
+    rows = [(form[kind.name], made.get(kind.name, []), kind.name in source.templates) for kind in form.kinds]
+    context = {"source": source, "form": form, "rows": rows, "problem": problem}
+    return page(request, "ingest/templates.html", context, status=status)
 
 
 # Files that are to become a job

@@ -5,6 +5,17 @@ for each the facts it needs, what makes the answer, and several wordings. All is
 """
 
 from ingest.prompts.kinds import FAULTS, Kind, Unsound, check_wordings, kinds_of, shipped_for
-from ingest.prompts.rendering import Rendered, render, rendered
+from ingest.prompts.rendering import Rendered, examples, render, rendered
 
-__all__ = ["FAULTS", "Kind", "Rendered", "Unsound", "check_wordings", "kinds_of", "render", "rendered", "shipped_for"]
+__all__ = [
+    "FAULTS",
+    "Kind",
+    "Rendered",
+    "Unsound",
+    "check_wordings",
+    "examples",
+    "kinds_of",
+    "render",
+    "rendered",
+    "shipped_for",
+]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.prompts.slots import FROM_FACTS, FROM_TITLE, pieces
-from review.text.strict import Fault, Faulty
+from review.text.strict import Fault, Faulty, printable
 
 FOLDER = Path(__file__).parent
 GENERAL = "general"
@@ -32,6 +32,10 @@ FAULTS: dict[str, Fault] = {
     "too_long": Fault(
         "The template “{template}…” is longer than {most} characters.",
         "模板“{template}…”超过 {most} 个字符。",
+    ),
+    "line_break": Fault(
+        "The template “{template}…” goes over several lines. Write it on one.",
+        "模板“{template}…”分成了多行。请写成一行。",
     ),
     "braces": Fault(
         "The template “{template}” has a brace too many. Braces stand around the name of a slot and nowhere else.",
@@ -65,6 +69,15 @@ class Unsound(Faulty):
     """Templates that could make a faulty question; its codes are the keys of ``FAULTS``."""
 
     faults = FAULTS
+
+
+EXAMPLE = {
+    "title": "《四季》",
+    "body": "一年有四季。" * 40,
+    "sections": {"由来": "很早以前就有。", "特点": "各不相同。", "影响": "十分深远。"},
+    **dict.fromkeys(FROM_FACTS, "9.1"),
+}
+"""Facts of an entry of ours, to show what templates make of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +144,8 @@ def check_wordings(kind: Kind) -> None:
 def _check(template: str, kind: Kind) -> None:
     if len(template) > MAX_CHARACTERS:
         raise Unsound("too_long", template=template[:40], most=MAX_CHARACTERS)
+    if template.strip() != template or not template.isprintable():
+        raise Unsound("line_break", template=printable(template, 40))
     literal, slots = pieces(template)[::2], pieces(template)[1::2]
     if any(brace in text for text in literal for brace in "{}"):
         raise Unsound("braces", template=template)

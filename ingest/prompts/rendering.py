@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ingest.document import Document, Refusal
-from ingest.prompts.kinds import Kind
+from ingest.prompts.kinds import EXAMPLE, Kind
 from ingest.prompts.slots import FROM_FACTS, bare, filled, listed, rounded, within
 from review.text.strict import MAX_FIELD_CHARACTERS, Malformed, is_blank
 
@@ -54,6 +54,14 @@ def render(kind: Kind, document: Document) -> Rendered | Refusal | None:
     minor = kind.minor if document.minor is None else document.minor
     made = document._replace(instruction=question, output=answer.text, minor=minor)
     return Rendered(made, kind.name, template)
+
+
+def examples(kind: Kind) -> list[tuple[str, str]]:
+    """Return each template of a kind with the question that it makes of an entry of ours."""
+    facts = EXAMPLE if "section" not in kind.output else EXAMPLE | {"sections": {"由来": "很早以前就有。"}}
+    answer = (_answer(kind, facts, "") if kind.output else None) or _Answer(_text(facts, "body"))
+    values = _values(kind, bare(_text(facts, "title")), facts, answer)
+    return [(template, filled(template, values)) for template in kind.templates]
 
 
 def _is_where(kind: Kind, facts: Mapping[str, object]) -> bool:
