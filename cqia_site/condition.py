@@ -18,6 +18,7 @@ from cqia_site import checks, health
 from cqia_site.celery import last_run
 from cqia_site.middleware import PROXY_MISMATCH
 from ingest.models import ClockTimestamp, Job
+from review import duplicates, sealing, search
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_SHARE = 0.05
@@ -25,6 +26,7 @@ MOST_CLOCK_SECONDS = 2.0
 SWEEP_SECONDS = 60.0
 STUCK_AFTER = timedelta(minutes=5)
 RECENT = timedelta(days=1)
+MOST_BEHIND = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,17 @@ def _failed_jobs() -> Found:
     return not numbers, found, _("Each import says on its page why it failed and what to do.")
 
 
+def _behind(lag: Callable[[], int]) -> Check:
+    """Return a check of a pass that works behind the imports and decisions."""
+
+    def check() -> Found:
+        number = lag()
+        found = _("up to date") if not number else _("%(number)s behind") % {"number": f"{number:,}"}
+        return number <= MOST_BEHIND, found, _("Is a worker running? It catches up by itself.")
+
+    return check
+
+
 ALWAYS: dict[Promise, Check] = {
     gettext_lazy("disk"): _disk,
     gettext_lazy("data folder"): _data_folder,
@@ -171,4 +184,7 @@ WITH_DATABASE: dict[Promise, Check] = {
     gettext_lazy("clocks of site and database"): _clock,
     gettext_lazy("imports that stand still"): _jobs,
     gettext_lazy("imports that failed today"): _failed_jobs,
+    gettext_lazy("history to be sealed"): _behind(sealing.waiting),
+    gettext_lazy("records to be indexed for search"): _behind(search.lag),
+    gettext_lazy("records to be compared with others"): _behind(duplicates.lag),
 }

@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from exports.models import Release
 from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
+from review.text.rules import RULES
 from review.views.figures import Figures, figures_of
 
 if TYPE_CHECKING:
     from cqia_site.dashboard.period import Period
+    from review.text.rules import Rule
 
 PACE_CACHE_SECONDS = 300
 PACE_DAYS = 7
@@ -257,6 +259,31 @@ def ages(sources: Sources) -> list[Age]:
         Age(days[place], days[place + 1] if place + 1 < len(days) else None, counted[place])
         for place in range(len(days))
     ]
+
+
+FLAGS_CACHE_SECONDS = 60
+
+_FLAGGED = """
+    SELECT flag.rule, record.source_id, count(*)::int FROM review_flag flag
+    JOIN review_record record ON record.id = flag.record_id AND record.revision_id = flag.revision_id
+    WHERE record.takedown_id IS NULL AND record.retraction_id IS NULL
+    GROUP BY flag.rule, record.source_id
+"""
+
+
+def flags(sources: Sources) -> "list[tuple[Rule, int]]":
+    """Return the rules that found something in the current wordings of live records, with the number of records."""
+
+    def counted() -> list[list[Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_FLAGGED)
+            return [list(row) for row in cursor.fetchall()]
+
+    found: Counter[str] = Counter()
+    for rule, source, number in kept("flags", FLAGS_CACHE_SECONDS, counted):
+        if source in sources:
+            found[rule] += number
+    return [(RULES[rule], number) for rule, number in found.most_common() if rule in RULES]
 
 
 @dataclass(frozen=True, slots=True)

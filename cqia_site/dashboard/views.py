@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -45,6 +46,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "reviewers": figures.reviewers(decisions),
         "ages": figures.ages(keys),
         "reaches": figures.reaches(keys),
+        "flags": [(rule.id, rule.sentence(get_language() or ""), number) for rule, number in figures.flags(keys)],
         "claims": figures.claims_now(),
         "jobs": Job.objects.filter(source__in=keys).exclude(state=Job.State.DONE).order_by("-pk")[:SHOWN_JOBS],
         "releases": Release.objects.order_by("-pk")[:SHOWN_JOBS],

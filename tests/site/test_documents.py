@@ -1,0 +1,34 @@
+"""Documents keep up with what they describe."""
+
+import re
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+NAME = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
+
+
+def test_every_setting_is_explained() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "cqia_site").glob("*.py"))
+    explained = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
+    names = set(NAME.findall(code))
+    assert len(names) > 20
+    assert sorted(name for name in names if f"`{name}`" not in explained) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_that_are_there(document: object) -> None:
+    from pathlib import Path  # noqa: PLC0415  for the parameter alone
+
+    assert isinstance(document, Path)
+    linked = LINK.findall(document.read_text(encoding="utf-8"))
+    assert [link for link in linked if not (document.parent / link).exists()] == []
+
+
+def test_both_readmes_have_the_same_parts() -> None:
+    english, chinese = ((REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
+    for part in (r"^## ", r"^\| `", r"^```", r"^!\["):
+        assert len(re.findall(part, english, re.MULTILINE)) == len(re.findall(part, chinese, re.MULTILINE)), part
