@@ -41,11 +41,14 @@ _FREE = f"""
 """
 _SKIPPED = "EXISTS (SELECT 1 FROM review_skip s WHERE s.record_id = r.id AND s.reviewer_id = %(me)s)"
 _OF_WORDING = "EXISTS (SELECT 1 FROM review_revision v WHERE v.id = r.revision_id AND {})"
+_CURRENT = "f.revision_id = r.revision_id AND f.record_id = r.id"
+_AT_RISK = f"EXISTS (SELECT 1 FROM review_flag f WHERE {_CURRENT})"
 _NARROWED = {
     "major": _OF_WORDING.format("v.task_type @> jsonb_build_object('major', jsonb_build_array(%(major)s::text))"),
     "minor": _OF_WORDING.format("v.task_type @> jsonb_build_object('minor', jsonb_build_array(%(minor)s::text))"),
     "domain": _OF_WORDING.format("v.domain @> jsonb_build_array(%(domain)s::text)"),
     "shortest": _OF_WORDING.format("char_length(v.output) >= %(shortest)s"),
+    "flag": f"EXISTS (SELECT 1 FROM review_flag f WHERE {_CURRENT} AND f.rule = %(flag)s)",
     "longest": _OF_WORDING.format("char_length(v.output) <= %(longest)s"),
 }
 
@@ -117,8 +120,11 @@ def _statement(part: Part, *, by_source: bool) -> str:
     It gives no row when nothing waits, and a row without a token when somebody claimed the record in between.
     """
     conditions = _conditions(part)
+    kinds = {"risky": f"{_AT_RISK} AND ", "other": ""} if part.risk_first else {"any": ""}
     places = {
-        name: _look(f"{place} AND {conditions}", by_source=by_source) for name, place in _PLACES[part.purpose].items()
+        f"{kind}_{name}": _look(f"{place} AND {more}{conditions}", by_source=by_source)
+        for kind, more in kinds.items()
+        for name, place in _PLACES[part.purpose].items()
     }
     looks = ", ".join(f"{name} AS ({query})" for name, query in places.items())
     union = " UNION ALL ".join(f"SELECT id FROM {name}" for name in places)

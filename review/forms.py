@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from review.decisions import Judgement, SaidOfRights, Wording
 from review.models import AnswerFrom, Category, Claim, Decision, Licence, Source, Verdict
 from review.refused import Ground, Refused
+from review.text.rules import RULES, Kind
 from review.text.strict import MAX_FIELD_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 from review.waiting import Skipped
 
@@ -152,6 +153,10 @@ class QueueForm(forms.Form):
     with_domain = forms.CharField(required=False, max_length=MAX_LABEL_CHARACTERS)
     shortest = forms.IntegerField(required=False, min_value=0, max_value=MAX_FIELD_CHARACTERS)
     longest = forms.IntegerField(required=False, min_value=0, max_value=MAX_FIELD_CHARACTERS)
+    flag = forms.ChoiceField(
+        required=False, choices=[(rule.id, "") for rule in RULES.values() if rule.kind == Kind.FLAG]
+    )
+    risk_first = forms.BooleanField(required=False)
     skipped = forms.ChoiceField(required=False, choices=Skipped.choices)
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("records/<int:pk>/release/", workbench.release, name="record-release"),
     path("records/<int:pk>/draft/", workbench.save_draft, name="record-draft"),
     path("records/<int:pk>/look/", workbench.look, name="record-look"),
+    path("records/<int:pk>/repair/", workbench.repair, name="record-repair"),
     path("records/<int:pk>/free/", workbench.free, name="record-free"),
     path("records/<int:pk>/comments/", comments.show, name="record-comments"),
     path("records/<int:pk>/near/", history.near, name="record-near"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from review import access
 from review.models import Claim, Decision, Record, Skip, Source, State, Withdrawal
+from review.models.record import RecordQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +39,8 @@ class Skipped(models.TextChoices):
 class Part:
     """The part of the queue that a person works through; without anything given, all of it.
 
-    `source` and `category` are ids; `major`, `minor` and `domain` are labels; lengths are of the answer, in characters.
+    `source` and `category` are ids; `major`, `minor` and `domain` are labels; lengths are of the answer, in characters;
+    `flag` is the id of a rule; with `risk_first` all that any rule has flagged comes before all else.
     """
 
     purpose: Claim.Purpose = Claim.Purpose.REVIEW
@@ -49,6 +51,8 @@ class Part:
     domain: str = ""
     shortest: int | None = None
     longest: int | None = None
+    flag: str = ""
+    risk_first: bool = False
     skipped: Skipped = Skipped.LEFT_OUT
 
     def sources(self, by: "User") -> list[int] | None:
@@ -61,7 +65,7 @@ class Part:
         of_category = Source.objects.filter(category=self.category).values_list("pk", flat=True)
         return sorted(limits & set(of_category) if limits else of_category)
 
-    def of(self, records: "QuerySet[Record]", by: "User") -> "QuerySet[Record]":
+    def of(self, records: RecordQuerySet, by: "User") -> RecordQuerySet:
         """Narrow records down to this part, what was skipped included."""
         sources = self.sources(by)
         wanted = Q() if sources is None else Q(source__in=sources)
@@ -74,7 +78,7 @@ class Part:
             records = records.alias(length=Length("revision__output"))
             wanted &= Q() if self.shortest is None else Q(length__gte=self.shortest)
             wanted &= Q() if self.longest is None else Q(length__lte=self.longest)
-        return records.filter(wanted)
+        return (records.flagged(self.flag) if self.flag else records).filter(wanted)
 
 
 class Holder(NamedTuple):
@@ -116,7 +120,7 @@ def _holders(records: "QuerySet[Record]", by: "User") -> tuple[Holder, ...]:
     return tuple(Holder(*row) for row in counted[:MOST_HOLDERS])
 
 
-def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> "QuerySet[Record]":
+def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> RecordQuerySet:
     """Return the records that wait for this person, held or not.
 
     They are of their sources, not decided by them before, and not worded by them unless sent back to them.

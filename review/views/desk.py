@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
@@ -27,7 +28,8 @@ from review.models import (
 )
 from review.refused import Refused
 from review.rights import published_text
-from review.views.reading import Reading, read
+from review.text.rules import FIELDS, Texts
+from review.views.reading import Place, Reading, flagged, read
 from review.waiting import running_claim
 
 if TYPE_CHECKING:
@@ -96,11 +98,12 @@ class TextBox(NamedTuple):
     now: str | None
     is_updated: bool
     error: str
+    flagged: list[Place]
 
     @property
     def reading(self) -> Reading:
         """The text with what deserves a look in it."""
-        return read(self.value)
+        return read(self.value, self.flagged)
 
     @property
     def rows(self) -> int:
@@ -164,7 +167,29 @@ class Desk:
 
     def _box(self, name: str, label: str) -> TextBox:
         values, now, updated = self.merged
-        return TextBox(name, label, values[name], now.get(name), name in updated, self.errors.get(name, ""))
+        places = self.flagged.get(name, [])
+        return TextBox(name, label, values[name], now.get(name), name in updated, self.errors.get(name, ""), places)
+
+    @cached_property
+    def flagged(self) -> dict[str, list[Place]]:
+        """What the rules find in what stands in the fields, by field."""
+        values = self.merged.values
+        instruction, input_, output, metadata = (self.as_stored(name) for name in TEXTS)
+        major, minor, domain = ([word for word in values[name].split("\n") if word] for name in LABELS)
+        answer_from, names = values["answer_from"], self.record.source.names
+        given = Texts(instruction, input_, output, metadata, major, minor, domain, answer_from, names)
+        return flagged(given, source=self.record.source)
+
+    def as_stored(self, name: str) -> str:
+        """Return what stands in a field; where it was left alone, with the line ends that the record has."""
+        stored: str = getattr(self.record.revision, name)
+        return stored if unix(stored) == self.merged.values[name] else self.merged.values[name]
+
+    @property
+    def flags_elsewhere(self) -> list[str]:
+        """What the rules say of labels and of all else that is no text to point at."""
+        places = (place for name, found in self.flagged.items() if name not in FIELDS for place in found)
+        return list(dict.fromkeys(place.sentence for place in places))
 
     @property
     def labels(self) -> list[LabelGroup]:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from django.db.models import Aggregate, Count, F, FloatField, Q
+from django.db.models.functions import NullIf
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -74,7 +75,7 @@ def figures(user: "User") -> list[Figures]:
 def _figures(user: "User", name: str, start: datetime) -> Figures:
     counted = _since(user, start).aggregate(
         done=Count("pk"),
-        seconds=Median("seconds", filter=Q(seconds__gt=0)),
+        seconds=Median(NullIf("seconds", 0)),
         edits=Count("pk", filter=~Q(revision=F("seen_revision"))),
     )
     back = Withdrawal.objects.filter(decision__reviewer=user, at__gte=start).exclude(kind=Withdrawal.Kind.UNDO)

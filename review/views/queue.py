@@ -7,12 +7,14 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from review import access, claims, decisions, waiting
 from review.forms import QueueForm
 from review.models import Category, Claim, Decision, Source, Verdict
+from review.text.rules import FAMILIES, Kind
 from review.views.answers import Request, SeeOther, Status, for_reviewers, page
 from review.views.desk import Desk, choices, find_record, lay_out, vocabulary
 from review.waiting import Part, Skipped
@@ -38,18 +40,18 @@ class Queue:
         """Read it from a form or an address; what makes no sense there is left out."""
         form = QueueForm(data)
         form.is_valid()
-        given = {name: value for name, value in form.cleaned_data.items() if value not in {"", None}}
+        given = {name: value for name, value in form.cleaned_data.items() if value not in {"", None, False}}
         if given.get("purpose") == Claim.Purpose.REVIEW:
             del given["purpose"]
         source, category = given.pop("source", None), given.pop("category", None)
         slugs = {name: owner.slug for name, owner in (("source", source), ("category", category)) if owner}
-        fields = slugs | {name: str(value) for name, value in given.items()}
+        fields = slugs | {name: "on" if value is True else str(value) for name, value in given.items()}
         ids = {"source": source.pk if source else None, "category": category.pk if category else None}
         return cls(Part(**_typed(given) | ids), fields, source, category)
 
     @property
     def is_narrowed(self) -> bool:
-        return not {"purpose", "skipped"}.issuperset(self.fields)
+        return not {"purpose", "skipped", "risk_first"}.issuperset(self.fields)
 
     def address(self, name: str, *args: object) -> str:
         return reverse(name, args=args, query=self.fields or None)
@@ -98,11 +100,20 @@ def show_queue(request: Request, queue: Queue, status: Status) -> HttpResponse:
     context: dict[str, Any] = {"outlook": outlook, "queue": queue, "status": status}
     context["choosing"] = "choose" in request.GET
     if not request.htmx:
-        context |= {"vocabulary": vocabulary(), "skipping": Skipped.choices} | sources_to_choose(request.user)
+        context |= {"vocabulary": vocabulary(), "skipping": Skipped.choices, "rules": flag_rules()} | sources_to_choose(
+            request.user
+        )
     response = page(request, "review/queue.html", context)
     if request.htmx:
         response["HX-Push-Url"] = queue.address("review:queue")
     return response
+
+
+def flag_rules() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the rules that flag, with their sentences, under the headings of their families."""
+    language = get_language() or ""
+    headed = ((family.heading(language), [r for r in family.rules if r.kind == Kind.FLAG]) for family in FAMILIES)
+    return [(heading, [(rule.id, rule.sentence(language)) for rule in rules]) for heading, rules in headed if rules]
 
 
 def sources_to_choose(by: "User") -> dict[str, Any]:

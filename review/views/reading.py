@@ -1,13 +1,15 @@
 """How a text reads: what in it deserves a look, what was changed in it, and how it looks as Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 
-from review.models import Record, Revision
+from review.forms import unix
+from review.models import Record, Revision, Source
 from review.text.marks import marks, sign
+from review.text.rules import FIELDS, RULES, Texts, find_flags
 
 VIEWS = ("changes", "preview")
 MARK_WORDS = {
@@ -60,11 +62,32 @@ class Place(NamedTuple):
     repair: str = ""
 
 
-def read(text: str, flagged: Iterable[Place] = ()) -> Reading:
-    """Return the text with its marks, and with the places that rules have flagged in it."""
+def read(text: str, flagged: Sequence[Place] = ()) -> Reading:
+    """Return the text with the places that rules have flagged in it, and with marks where no rule has seen them."""
     found = [Place(mark.start, mark.end, mark.kind, str(MARK_WORDS[mark.kind])) for mark in marks(text)]
+    if flagged and found:
+        taken = {at for place in flagged for at in range(place.start, place.end)}
+        found = [place for place in found if taken.isdisjoint(range(place.start, place.end))]
     places = sorted([*flagged, *found])
     return Reading(list(_shades(text, places)), _findings(text, places)) if places else Reading([], [])
+
+
+def flagged(texts: Texts, *, source: Source) -> dict[str, list[Place]]:
+    """Return by field what the rules of a source find, in positions of the texts as a text area holds them."""
+    language, found = get_language() or "", defaultdict[str, list[Place]](list)
+    for name, (field, start, end) in find_flags(texts, without=source.silent_rules):
+        rule, text = RULES[name], getattr(texts, field)
+        is_moved = isinstance(text, str) and "\r" in text
+        places = [len(unix(text[:at])) if is_moved else at for at in (start, end)]
+        repair = name if rule.repair is not None and field in FIELDS else ""
+        found[field].append(Place(places[0], places[1], "flag", rule.sentence(language), repair))
+    return found
+
+
+def mended(rule: str, text: str) -> str:
+    """Return a field as the rule proposes to mend it; unchanged where there is no such proposal."""
+    known = RULES.get(rule)
+    return known.repair(text) if known is not None and known.repair is not None else text
 
 
 def _shades(text: str, places: list[Place]) -> Iterator[Shade]:
@@ -130,8 +153,3 @@ def original(record: Record) -> Revision:
     """Return the wording as it last came in, before anybody edited it."""
     came = Revision.objects.filter(record=record, author=None, number__lte=record.revision.number).order_by("-number")
     return came.first() or record.revision
-
-
-def view_words() -> dict[str, str]:
-    """Return the names of the views of a text beside the text itself."""
-    return dict(zip(VIEWS, (_("Changes"), _("Preview")), strict=True))

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from review import access, claims, decisions, golds
-from review.forms import DecisionForm, RecordForm
+from review.forms import DecisionForm, RecordForm, unix
 from review.models import Decision
 from review.refused import Refused
+from review.text.rules import FIELDS
 from review.views.answers import Request, SeeOther, Status, for_reviewers, go_to, page, refusal
 from review.views.desk import find_record, lay_out, lay_out_again, lay_out_typed, shown
 from review.views.queue import Queue, decided, last_status, show_desk, take_next
-from review.views.reading import VIEWS, original
+from review.views.reading import VIEWS, mended, original
 
 if TYPE_CHECKING:
     from review.models import Record
@@ -126,6 +127,24 @@ def look(request: Request, pk: int) -> HttpResponse:
     context = {"record": record, "desk": desk, "original": original(record), "queue": Queue.of(request.POST)}
     context["views"] = [view] if view in VIEWS else [] if request.htmx else list(VIEWS)
     return page(request, "review/look.html", context)
+
+
+@require_POST
+@for_reviewers
+def repair(request: Request, pk: int) -> HttpResponse:
+    """Mend one field as a rule proposes: in what is typed, which is kept as a draft. Nothing is decided by it."""
+    queue, record = Queue.of(request.POST), find_record(pk, by=request.user)
+    rule, _blank, name = request.POST.get("repair", "").partition(" ")
+    if name in FIELDS:
+        typed = request.POST.copy()
+        desk = lay_out_typed(record, RecordForm(typed), by=request.user)
+        typed[name] = unix(mended(rule, desk.as_stored(name)))
+        _keep(request, record, RecordForm(typed))
+    if not request.htmx:
+        return SeeOther(queue.address("review:record", pk))
+    last = decisions.last_decision(request.user)
+    status = Status(_("Mended; look at it before you decide."), last.pk if last else None)
+    return show_desk(request, lay_out(record, by=request.user), queue, status)
 
 
 @require_POST

@@ -48,7 +48,7 @@ def replay(lin: User, pairs: list[Pair]) -> None:
         form = form_of(page)
         texts = dict(form.fields)
         pk = int(form.action.split("/")[3])
-        pair = pairs[int(Record.objects.get(pk=pk).external_id.removeprefix("pair-"))]
+        pair = pairs[int(str(Record.objects.get(pk=pk).external_id).removeprefix("pair-"))]
         assert (texts["instruction"], texts["output"]) == (pair["before"]["instruction"], pair["before"]["output"])
         if pair["after"] is None:
             said = form.sent(because="wrong")
