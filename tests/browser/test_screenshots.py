@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 375, "height": 760}
 SETTLES = 500
+IN_DOCUMENTS = {"workbench-light.png", "dashboard-light.png"}
 
 
 @pytest.fixture
@@ -73,8 +75,12 @@ class Album:
 
     def take(self, page: Page, name: str) -> None:
         page.wait_for_timeout(SETTLES)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=self.folder / f"{name}-{self.look}.png")
+        picture = f"{name}-{self.look}.png"
+        page.screenshot(path=self.folder / picture)
+        if picture in IN_DOCUMENTS and "CQIA_SCREENSHOTS" in os.environ:
+            place = Path(os.environ["CQIA_SCREENSHOTS"]) / self.language[:2]
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.folder / picture, place)
         if not stays_within(page):
             self.wrong.append(f"{name} does not fit")
         self.wrong += [f"{name}: {fault}" for fault in serious(page)]
@@ -86,8 +92,7 @@ class Album:
 def test_the_pages_of_the_documents(
     open_page: OpenPage, scene: None, tmp_path: Path, lin: User, gao: User, language: str, look: str
 ) -> None:
-    folder = Path(os.environ.get("CQIA_SCREENSHOTS") or tmp_path) / language[:2]
-    album = Album(folder, language, look)
+    album = Album(tmp_path, language, look)
     options: dict[str, Any] = {
         "locale": language,
         "color_scheme": "dark" if look == "dark" else "light",
