@@ -1,7 +1,8 @@
 """Made-up records in the shape of real ones: the same ones for the same seed.
 
 Characters follow the frequencies of the project's own samples; the lengths of answers are log-normal with a median of
-300 characters and a tail that ends at 25,000.
+300 characters and a tail that ends at 25,000. A text is put together of short stretches of one pool, so that two texts
+have next to nothing in common, except that a few in a hundred repeat an earlier answer with one character changed.
 """
 
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 SAMPLES = Path(__file__).parents[1] / "ingest" / "samples"
 MEDIAN, SPREAD, LONGEST = 300, 0.9, 25_000
 POOL = 2_000_000
+STRETCH = 40
+ALIKE, REMEMBERED = 0.02, 500
 
 
 def characters() -> dict[str, int]:
@@ -33,15 +36,21 @@ def lines(number: int, seed: int = 1) -> Iterator[bytes]:
     pool = "".join(draw.choices(list(frequencies), list(frequencies.values()), k=POOL))
 
     def text(length: int) -> str:
-        start = draw.randrange(POOL - length)
-        return pool[start : start + length]
+        starts = [int(draw.random() * (POOL - STRETCH)) for _stretch in range(-(-length // STRETCH))]
+        return "".join([pool[start : start + STRETCH] for start in starts])[:length]
 
+    earlier: list[tuple[str, str]] = []
     for position in range(number):
         length = min(LONGEST, max(20, round(math.exp(draw.gauss(math.log(MEDIAN), SPREAD)))))
+        instruction, output = f"{text(draw.randint(8, 60))}？", f"{text(length)}。"
+        if earlier and draw.random() < ALIKE:
+            instruction, alike = draw.choice(earlier)
+            output = f"{alike[:-2]}{text(1)}。"
+        earlier[position % REMEMBERED : position % REMEMBERED + 1] = [(instruction, output)]
         record = {
-            "instruction": f"{text(draw.randint(8, 60))}？",
+            "instruction": instruction,
             "input": "",
-            "output": f"{text(length)}。",
+            "output": output,
             "task_type": {"major": ["问答"], "minor": ["百科问答"]},
             "domain": ["百科", "通用"],
             "metadata": f"qid:{seed}-{position}",

@@ -147,6 +147,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=15),
         "options": {"expires": 15},
     },
+    "sweep-bulk-actions": {
+        "task": "review.tasks.sweep_bulk",
+        "schedule": timedelta(seconds=20),
+        "options": {"expires": 20},
+    },
     "tidy-indexes": {"task": "review.tasks.tidy_indexes", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "erase-taken-down": {"task": "review.tasks.erase_taken_down", "schedule": timedelta(hours=1)},
     "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},

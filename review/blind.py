@@ -6,17 +6,19 @@ must not be able to tell that it was decided. Every page that shows a record to 
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from review import access
 from review.models import Claim, Decision, Gold, Move, State, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
 
     from review.models import Record, User
 
-_AS_DECIDED = {
+AS_DECIDED = {
     Verdict.APPROVE: State.APPROVED,
     Verdict.REJECT: State.REJECTED,
     Verdict.ESCALATE: State.DISPUTED,
@@ -37,13 +39,49 @@ def as_seen_by(user: "User", record: "Record") -> "Record":
     elif is_before_outcome(user, record):
         own = own_look(user, record)
         if own is not None:
-            record.state, record.revision = _AS_DECIDED[Verdict(own.verdict)], own.revision
+            record.state, record.revision = AS_DECIDED[Verdict(own.verdict)], own.revision
     return record
 
 
 def is_before_outcome(user: "User", record: "Record") -> bool:
     """Tell whether others may have decided on the record, of which the person must not know yet."""
     return record.state == State.SECOND or (record.state == State.DISPUTED and not access.can_settle(user))
+
+
+def seen_otherwise(user: "User") -> dict[int, State]:
+    """Return the records that the person sees in another state than they are in, as `as_seen_by` shows them."""
+    hidden = [State.SECOND] if access.can_settle(user) else [State.SECOND, State.DISPUTED]
+    looks = Decision.objects.filter(
+        reviewer=user,
+        kind=Decision.Kind.REVIEW,
+        withdrawal=None,
+        round=F("record__round"),
+        record__state__in=hidden,
+    )
+    seen = {
+        record: AS_DECIDED[Verdict(verdict)]
+        for record, verdict in looks.order_by("pk").values_list("record", "verdict")
+    }
+    golds = Claim.objects.filter(
+        reviewer=user, purpose=Claim.Purpose.GOLD, record__state__in=[State.APPROVED, State.REJECTED]
+    )
+    return seen | dict.fromkeys(golds.values_list("record", flat=True), State.WAITING)
+
+
+def looks_of(user: "User", records: "Collection[Record]") -> "dict[int, Decision]":
+    """Return, by record, what the person decided on those whose outcome is not there yet."""
+    before = [record.pk for record in records if is_before_outcome(user, record)]
+    mine = Decision.objects.filter(
+        record__in=before, round=F("record__round"), reviewer=user, kind=Decision.Kind.REVIEW, withdrawal=None
+    )
+    return {look.record_id: look for look in mine.select_related("revision").order_by("pk")}
+
+
+def golds_of(user: "User", records: "Collection[Record]") -> "dict[int, Gold]":
+    """Return, by record, the gold that the person has before them, not knowing it."""
+    held = Claim.objects.filter(reviewer=user, purpose=Claim.Purpose.GOLD, record__in=records).values("record")
+    golds = Gold.objects.select_related("shown").filter(record__in=held, retired_at=None)
+    return {gold.record_id: gold for gold in golds}
 
 
 def own_look(user: "User", record: "Record") -> Decision | None:

@@ -262,19 +262,25 @@ def write_wording(record: Record, wording: Wording, by: "User") -> Revision:
     sha256 = wording.sha256()
     if bytes(record.revision.sha256) == sha256:
         return record.revision
-    texts = asdict(wording)
-    labels = {"major": list(texts.pop("major")), "minor": list(texts.pop("minor"))}
     highest = Revision.objects.filter(record=record).aggregate(highest=Max("number"))["highest"]
-    revision = Revision.objects.create(
-        **texts | {"domain": list(wording.domain)},
-        record=record,
-        number=highest + 1,
-        task_type=labels,
-        sha256=sha256,
-        author=by,
-    )
+    revision = revision_of(record, wording, by=by, number=highest + 1)
+    revision.save(force_insert=True)
     flags.write_flags(revision, source=record.source)
     return revision
+
+
+def revision_of(record: Record, wording: Wording, *, by: "User", number: int) -> Revision:
+    """Return a revision of the record with this wording by the person, not written yet."""
+    texts = asdict(wording)
+    labels = {"major": list(texts.pop("major")), "minor": list(texts.pop("minor"))}
+    return Revision(
+        **texts | {"domain": list(wording.domain)},
+        record=record,
+        number=number,
+        task_type=labels,
+        sha256=wording.sha256(),
+        author=by,
+    )
 
 
 def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:

@@ -11,6 +11,8 @@ from review.models import NO_COPYRIGHT_STATED, Batch, Cause, Licence, Record, Ri
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import QuerySet
 
     from review.models import User
@@ -65,6 +67,17 @@ def write(  # noqa: PLR0913  the columns of the row
         by=by,
         **columns,
     )
+
+
+def write_many(records: "Sequence[int]", *, by: "User | None", licence: str, **said: str) -> dict[int, int]:
+    """Append the same decision on the rights of many records; return it by record. None of them is in effect yet."""
+    check_licence(licence)
+    text = said.pop("copyright_text", "") or published_text(licence, said.get("holder", ""))
+    rows = [
+        Rights(scope="record", record_id=record, licence=licence, published_text=text, by=by, **said)
+        for record in records
+    ]
+    return {row.record_id or 0: row.pk for row in Rights.objects.bulk_create(rows)}
 
 
 @transaction.atomic

@@ -3,10 +3,11 @@
 A pass behind intake reads what is new and what was reworded, some thousand records at a time, and writes an index of
 runs and shelves (`review.text.grams`). What came in few by few is looked through as it is until there is enough for
 another run. The index gives candidates; whether the words stand in a text is always asked of the text. Of each record
-the first 2,000 characters of instruction, input and answer are searched, in this order, without regard to case.
+the first 2,000 characters of instruction, input and answer are searched, in this order, without regard to case. Labels
+are found in the same index.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from django.db import connection, models, transaction
@@ -21,6 +22,7 @@ from review.text import grams
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from django.db.models import QuerySet
     from numpy.typing import NDArray
 
     from review.models.record import RecordQuerySet
@@ -32,6 +34,15 @@ ENOUGH = grams.RUN // 2
 FEW = 10_000
 """Candidates whose texts are looked at before anything else; of more, only those that a page asks for."""
 _WASTED = 0.5
+
+
+class Entry(NamedTuple):
+    """What the index takes in of a record."""
+
+    record: int
+    text: str
+    labels: list[str]
+    length: int
 
 
 def lag() -> int:
@@ -47,13 +58,46 @@ def matching(records: "RecordQuerySet", words: str) -> "RecordQuerySet":
     wanted = grams.folded(words.replace("\0", "").strip())
     if not wanted:
         return records
-    found = _candidates(wanted)
+    found = _candidates(grams.grams(wanted), in_blocks=len(wanted) == 1)
+    holding = SearchText.objects.filter(text__contains=wanted)
     if len(found) <= FEW:
-        return records.filter(pk__in=_listed([*_holding(found, wanted), *_loose(wanted)]))
+        return _among(records, found, holding)
     position = SearchText.objects.filter(record=OuterRef("pk")).annotate(at=StrIndex("text", Value(wanted)))
     # Asked record by record, in the order of the page: as a join it would be asked of every text first.
     asked = records.alias(_mark=_mark(found), _position=Subquery(position.values("at")))
-    return asked.filter(Q(pk__in=_listed(_loose(wanted))) | Q(_mark=1, _position__gt=0))
+    return asked.filter(Q(pk__in=_loose(holding)) | Q(_mark=1, _position__gt=0))
+
+
+def labelled(records: "RecordQuerySet", kind: str, label: str) -> "RecordQuerySet":
+    """Return those of `records` that bear a label of a kind (`major`, `minor`, `domain`, `answer_from`)."""
+    filed = filed_as(kind, label)
+    found = _candidates([grams.gram_of_label(filed)])
+    holding = SearchText.objects.filter(labels__contains=[filed])
+    if len(found) <= FEW:
+        return _among(records, found, holding)
+    mark, bears = f"_mark_{kind}", f"_bears_{kind}"
+    own = SearchText.objects.filter(record=OuterRef("pk")).annotate(bears=Q(labels__contains=[filed]))
+    asked = records.alias(**{mark: _mark(found), bears: Subquery(own.values("bears"))})
+    return asked.filter(Q(pk__in=_loose(holding)) | Q(**{mark: 1, bears: True}))
+
+
+def filed_as(kind: str, label: str) -> str:
+    """Return the word that a label is indexed by."""
+    return f"{kind}:{label}"
+
+
+def _among(records: "RecordQuerySet", found: "_Ids", holding: "QuerySet[SearchText]") -> "RecordQuerySet":
+    """Return the records that hold what is looked for: of the few candidates, and of those that are in no run."""
+    indexed = holding.filter(pk__in=_listed(map(int, found))) if len(found) else holding.none()
+    return records.filter(pk__in=_listed([*indexed.values_list("pk", flat=True), *_loose_ids(holding)]))
+
+
+def _loose(holding: "QuerySet[SearchText]") -> RawSQL:
+    return _listed(_loose_ids(holding))
+
+
+def _loose_ids(holding: "QuerySet[SearchText]") -> "Iterable[int]":
+    return holding.filter(run=None).values_list("pk", flat=True)
 
 
 def _listed(ids: "Iterable[int]") -> RawSQL:
@@ -70,16 +114,15 @@ def _mark(found: "_Ids") -> Case:
     return Case(When(pk__lt=len(marks), then=bit), default=Value(0), output_field=number)
 
 
-def _candidates(wanted: str) -> "_Ids":
-    """Return the ids of the indexed records that may hold the words, in order."""
-    places = _places(grams.grams(wanted))
-    runs = SearchRun.objects.filter(pk__in=places).values_list("pk", "records")
-    found = [_ids(records)[_within(places[run], len(records) // 8, wanted)] for run, records in runs]
-    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
-
-
-def _within(places: grams.Places, size: int, wanted: str) -> grams.Places:
-    return grams.whole_blocks(places, size) if len(wanted) == 1 else places
+def _candidates(wanted: "Sequence[int]", *, in_blocks: bool = False) -> "_Ids":
+    """Return the ids of the indexed records that may have all that is looked for, in order."""
+    places = _places(wanted)
+    found = []
+    for run, records in SearchRun.objects.filter(pk__in=places).values_list("pk", "records"):
+        ids = _ids(records)
+        here = grams.whole_blocks(places[run], len(ids)) if in_blocks else places[run]
+        found.append(ids[here])
+    return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
 
 def _ids(records: "bytes | memoryview") -> "_Ids":
@@ -92,26 +135,12 @@ def _places(wanted: "Sequence[int]") -> "dict[int, grams.Places]":
     by_shelf: dict[int, list[int]] = {}
     for gram in wanted:
         by_shelf.setdefault(grams.shelf_of(gram), []).append(gram)
-    gone: set[int] = set()
     shelves = SearchShelf.objects.filter(shelf__in=by_shelf).values_list("run", "shelf", "content")
     for run, shelf, content in shelves.iterator(chunk_size=500):
         for gram in by_shelf[shelf]:
             here = grams.places_of(gram, content)
             places[run] = np.intersect1d(places[run], here, assume_unique=True) if run in places else here
-            if not len(places[run]):
-                gone.add(run)
-    return {run: found for run, found in places.items() if run not in gone}
-
-
-def _holding(found: "_Ids", wanted: str) -> "Iterable[int]":
-    """Return those of the candidates in whose text the words do stand."""
-    texts = SearchText.objects.filter(pk__in=_listed(map(int, found)), text__contains=wanted)
-    return texts.values_list("pk", flat=True) if len(found) else ()
-
-
-def _loose(wanted: str) -> "Iterable[int]":
-    """Return the records that are in no run and hold the words."""
-    return SearchText.objects.filter(run=None, text__contains=wanted).values_list("pk", flat=True)
+    return {run: found for run, found in places.items() if len(found)}
 
 
 def index_next() -> int:
@@ -130,41 +159,52 @@ def index_next() -> int:
 def _read(records: "Sequence[int]") -> None:
     with connection.cursor() as cursor:
         for start in range(0, len(records), grams.RUN):
-            rows = _texts(records[start : start + grams.RUN])
-            SearchText.objects.filter(pk__in=_listed(pk for pk, _text in rows)).delete()
-            run = _write_run(rows) if len(rows) >= ENOUGH else None
-            with cursor.copy("COPY review_searchtext (record_id, text, run_id) FROM STDIN") as copy:
-                for pk, text in rows:
-                    copy.write_row((pk, text, run))
+            entries = _entries(records[start : start + grams.RUN])
+            SearchText.objects.filter(pk__in=_listed(entry.record for entry in entries)).delete()
+            run = _write_run(entries) if len(entries) >= ENOUGH else None
+            with cursor.copy("COPY review_searchtext (record_id, text, labels, length, run_id) FROM STDIN") as copy:
+                for entry in entries:
+                    copy.write_row((*entry, run))
 
 
-def _texts(records: "Sequence[int]") -> list[tuple[int, str]]:
+def _entries(records: "Sequence[int]") -> list[Entry]:
     """Return what is searched of these records, as their wording is now."""
     now = Record.objects.filter(pk__in=_listed(records)).order_by("pk")
     cut = [
         Func(F(f"revision__{name}"), grams.CUT, function="left", output_field=models.TextField())
         for name in ("instruction", "input", "output")
     ]
-    return [(pk, grams.indexed(*texts)) for pk, *texts in now.values_list("pk", *cut)]
+    length = Func(F("revision__output"), function="length", output_field=models.IntegerField())
+    filed = ("revision__task_type", "revision__domain", "revision__answer_from")
+    rows = now.values_list("pk", length, *filed, *cut)
+    return [Entry(pk, grams.indexed(*rest[3:]), _labels(*rest[:3]), length) for pk, length, *rest in rows]
 
 
-def _write_run(rows: "Sequence[tuple[int, str]]") -> int:
-    """Write the index of these texts and return the run."""
-    run = SearchRun.objects.create(records=np.array([pk for pk, _text in rows], "<i8").tobytes())
+def _labels(task_type: dict[str, list[str]], domain: list[str], answer_from: str) -> list[str]:
+    kinds = {"major": task_type["major"], "minor": task_type["minor"], "domain": domain, "answer_from": [answer_from]}
+    return [filed_as(kind, label) for kind, given in kinds.items() for label in given]
+
+
+def _write_run(entries: "Sequence[Entry]") -> int:
+    """Write the index of these records and return the run."""
+    run = SearchRun.objects.create(records=np.array([entry.record for entry in entries], "<i8").tobytes())
+    shelves = grams.shelves([entry.text for entry in entries], [entry.labels for entry in entries])
     with connection.cursor() as cursor:
         columns = "(run_id, shelf, content)"
         with cursor.copy(f"COPY review_searchshelf {columns} FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "int2", "bytea"])
-            for shelf, content in grams.shelves([text for _pk, text in rows]):
+            for shelf, content in shelves:
                 copy.write_row((run.pk, shelf, content))
     return run.pk
 
 
 def _gather() -> None:
     """Make a run of what came in few by few, once that is enough."""
-    rows = list(SearchText.objects.filter(run=None).order_by("pk").values_list("pk", "text")[: grams.RUN])
-    if len(rows) >= ENOUGH:
-        SearchText.objects.filter(pk__in=_listed(pk for pk, _text in rows)).update(run=_write_run(rows))
+    loose = SearchText.objects.filter(run=None).order_by("pk").values_list("pk", "text", "labels", "length")
+    entries = [Entry(*row) for row in loose[: grams.RUN]]
+    if len(entries) >= ENOUGH:
+        run = _write_run(entries)
+        SearchText.objects.filter(pk__in=_listed(entry.record for entry in entries)).update(run=run)
 
 
 def tidy() -> int:

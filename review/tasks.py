@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from celery import shared_task
 
-from review import duplicates, erasure, links, sealing, search
+from review import bulk, duplicates, erasure, links, sealing, search
 from review.models import User
 
 if TYPE_CHECKING:
@@ -60,6 +60,20 @@ def tidy_indexes() -> None:
     duplicates.tidy()
 
 
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
 def erase_taken_down() -> None:
     """Erase what was taken down long enough ago."""
     erasure.erase_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def run_bulk(action_id: int) -> None:
+    """Do, or undo, to many records what a manager has confirmed."""
+    bulk.run(action_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def sweep_bulk() -> None:
+    """Go on with what was confirmed and then lost."""
+    for action in bulk.unfinished():
+        bulk.run(action)

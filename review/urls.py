@@ -2,13 +2,30 @@
 
 from django.urls import path
 
-from review.views import comments, guidelines, history, people, queue, rights, sources, takedowns, workbench
+from review.views import (
+    bulk,
+    comments,
+    guidelines,
+    history,
+    people,
+    queue,
+    records,
+    rights,
+    sources,
+    takedowns,
+    workbench,
+)
 
 app_name = "review"
 
 urlpatterns = [
     path("", queue.show, name="queue"),
     path("next/", queue.take, name="next"),
+    path("records/", records.index, name="records"),
+    path("records/bulk/", bulk.begin, name="bulk-new"),
+    path("bulk/", bulk.index, name="bulk"),
+    path("bulk/<int:pk>/", bulk.show, name="bulk-action"),
+    path("bulk/<int:pk>/undo/", bulk.undo, name="bulk-undo"),
     path("records/<int:pk>/", workbench.show, name="record"),
     path("records/<int:pk>/claim/", workbench.claim, name="record-claim"),
     path("records/<int:pk>/decide/", workbench.decide, name="record-decide"),

@@ -1,5 +1,6 @@
 """What waits for a person, and who holds it: the questions that the pages ask of the queue."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -138,11 +139,25 @@ def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Re
 
 
 def waiting_by_source(by: "User") -> list[tuple[Source, int]]:
-    """Return each source for which records wait for the person, with their number, in the catalogue's order."""
-    counted = waiting_for(by).values("source").annotate(number=Count("pk")).values_list("source", "number")
-    numbers = dict(counted)
+    """Return each source for which records wait for the person, with their number, in the catalogue's order.
+
+    Counted from indexes: all that is undecided, less what others have been given, less that of what the person has
+    decided something on which does not wait for them.
+    """
+    undecided = Record.objects.live().for_user(by).filter(state__in=_STATES[Claim.Purpose.REVIEW])
+    known = Decision.objects.filter(reviewer=by).values("record")
+    met = undecided.filter(Q(assignee=None) | Q(assignee=by), pk__in=known)
+    numbers = _by_source(undecided)
+    numbers -= _by_source(undecided.filter(assignee__isnull=False).exclude(assignee=by))
+    numbers -= _by_source(met)
+    numbers += _by_source(waiting_for(by).filter(pk__in=known))
     sources = Source.objects.select_related("category").filter(pk__in=numbers)
     return [(source, numbers[source.pk]) for source in sources.order_by("category__position", "position")]
+
+
+def _by_source(records: "QuerySet[Record]") -> Counter[int]:
+    counted = records.order_by().values("source").annotate(number=Count("*")).values_list("source", "number")
+    return Counter(dict(counted))
 
 
 def running_claim(record: int, by: "User") -> Claim | None:

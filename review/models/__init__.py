@@ -1,6 +1,7 @@
 """The nouns of review: one module a noun, all of them here by name."""
 
 from review.models.batch import Batch
+from review.models.bulk import BulkAction, BulkChange
 from review.models.claim import Claim, Draft, Skip
 from review.models.comment import Comment
 from review.models.decision import Decision, Role, Verdict, Withdrawal
@@ -27,6 +28,8 @@ __all__ = [
     "NO_METADATA",
     "AnswerFrom",
     "Batch",
+    "BulkAction",
+    "BulkChange",
     "Category",
     "Cause",
     "Claim",

@@ -17,6 +17,7 @@ class Cause(models.TextChoices):
     UNDO = "undo", _("undone")
     SEND_BACK = "send_back", _("sent back")
     REIMPORT = "reimport", _("changed at the source")
+    LABEL = "label", _("labelled")
     RIGHTS = "rights", _("rights decided")
     TAKE_DOWN = "take_down", _("taken down")
     RETRACT = "retract", _("import retracted")
@@ -47,6 +48,7 @@ ALLOWED: dict[Cause, dict[State, tuple[State, ...]]] = {
         REJECTED: (UNANSWERED, WAITING),
     },
     Cause.REIMPORT: {UNANSWERED: (UNANSWERED, WAITING), WAITING: (UNANSWERED, WAITING)},
+    Cause.LABEL: {UNANSWERED: (UNANSWERED,), WAITING: (WAITING,)},
     Cause.RIGHTS: {state: (state,) for state in State},
     Cause.TAKE_DOWN: {state: (state,) for state in State},
     Cause.RETRACT: {state: (state,) for state in State}

@@ -106,7 +106,13 @@ class Record(models.Model):
     )
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001  unique
     key = models.BinaryField(_("duplicate key"), max_length=32)
-    batch = models.ForeignKey("review.Batch", models.PROTECT, related_name="records", verbose_name=_("batch"))
+    batch = models.ForeignKey(
+        "review.Batch",
+        models.PROTECT,
+        related_name="records",
+        db_index=False,
+        verbose_name=_("batch"),
+    )
     wanted = models.PositiveSmallIntegerField(_("decisions wanted"), db_default=1)
     round = models.PositiveSmallIntegerField(_("round"), db_default=1)
     priority = models.SmallIntegerField(_("priority"), db_default=0)
@@ -195,6 +201,8 @@ class Record(models.Model):
                 name="review_record_approved",
                 condition=Q(state=State.APPROVED) & LIVE,
             ),
+            models.Index(fields=["batch", "id"], name="review_record_batch"),
+            models.Index(fields=["source", "state", "id"], name="review_record_listed", condition=LIVE),
             models.Index(
                 fields=["source", "id"],
                 name="review_record_sent_back",

@@ -1,12 +1,16 @@
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
 class SearchText(models.Model):
-    """What is searched of a record: the beginning of its texts, folded. Where `run` is empty it is in no index yet."""
+    """What is searched of a record: the beginning of its texts, folded, and its labels, each with its kind before it.
+
+    `length` is that of the answer, in characters. Where `run` is empty it is in no index yet.
+    """
 
     record = models.OneToOneField(
         "review.Record",
@@ -17,6 +21,8 @@ class SearchText(models.Model):
         verbose_name=_("record"),
     )
     text = models.TextField(_("text"))
+    labels = ArrayField(models.TextField(), default=list, verbose_name=_("labels"))
+    length = models.PositiveIntegerField(_("length of the answer"), default=0)
     run = models.ForeignKey(
         "review.SearchRun",
         models.DO_NOTHING,
@@ -31,7 +37,10 @@ class SearchText(models.Model):
     class Meta:
         verbose_name = _("search text")
         verbose_name_plural = _("search texts")
-        indexes: ClassVar = [models.Index(fields=["record"], name="review_searchtext_loose", condition=Q(run=None))]
+        indexes: ClassVar = [
+            models.Index(fields=["record"], name="review_searchtext_loose", condition=Q(run=None)),
+            models.Index(fields=["length"], name="review_searchtext_length"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.record_id}"

@@ -1,0 +1,287 @@
+"""What the list of records may be asked for: every filter named, every value checked; anything else is refused."""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from django_filters import (  # type: ignore[import-untyped]  # it has no types
+    BooleanFilter,
+    CharFilter,
+    ChoiceFilter,
+    DateFilter,
+    FilterSet,
+    NumberFilter,
+)
+
+from review import access, blind, browsing, duplicates, search
+from review.models import AnswerFrom, Batch, Decision, Licence, Record, Retraction, Role, Source, State, User
+from review.text.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.utils.datastructures import MultiValueDict
+
+    from review.models.record import RecordQuerySet
+
+MAX_WORDS, MAX_LABEL, MAX_LENGTH, MAX_ID = 200, 100, 200_000, 2**31 - 1
+SORTS = {"newest": gettext_lazy("newest first"), "oldest": gettext_lazy("oldest first")}
+SIZES = {"50": "50", "100": "100", "25": "25"}
+AROUND = frozenset({"after", "before", "sort", "size"})
+"""What says which page of the list is meant."""
+STATES = {
+    "unanswered": (State.UNANSWERED,),
+    "waiting": (State.WAITING, State.SECOND),
+    "disputed": (State.DISPUTED,),
+    "approved": (State.APPROVED,),
+    "rejected": (State.REJECTED,),
+}
+REACHES = {
+    "every": gettext_lazy("leaves in every release"),
+    "research": gettext_lazy("in research releases"),
+    "inside": gettext_lazy("in the house only"),
+    "nowhere": gettext_lazy("never leaves"),
+}
+YES_NO = [("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))]
+GONE = [("down", gettext_lazy("taken down")), ("back", gettext_lazy("import taken back"))]
+FOR_MANAGERS = ("reviewer", "assignee", "gone")
+_INDEXED = ("q", "major", "minor", "domain", "answer_from", "shortest", "longest")
+_NARROW = (*_INDEXED, "near", "flag", "reviewer", "assignee")
+
+
+class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """The filters of the list. What a person may not see is not there to be filtered."""
+
+    q = CharFilter(method="by_words", max_length=MAX_WORDS, label=gettext_lazy("Words in the text"))
+    source = ChoiceFilter(method="by_source", label=gettext_lazy("Source"))
+    category = ChoiceFilter(method="by_category", label=gettext_lazy("Category"))
+    state = ChoiceFilter(method="by_state", label=gettext_lazy("State"))
+    verified = ChoiceFilter(method="by_verified", choices=YES_NO, label=gettext_lazy("Verified"))
+    major = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Main task type"))
+    minor = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Fine task type"))
+    domain = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Domain"))
+    answer_from = ChoiceFilter(method="by_label", choices=AnswerFrom.choices, label=gettext_lazy("Answer from"))
+    flag = ChoiceFilter(method="by_flag", label=gettext_lazy("Flag"))
+    licence = ChoiceFilter(method="by_licence", choices=Licence.choices, label=gettext_lazy("Licence"))
+    reach = ChoiceFilter(method="by_reach", choices=list(REACHES.items()), label=gettext_lazy("How far it goes"))
+    near = BooleanFilter(method="by_near", widget=forms.CheckboxInput, label=gettext_lazy("Has near-duplicates"))
+    shortest = NumberFilter(
+        method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at least, characters")
+    )
+    longest = NumberFilter(
+        method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at most, characters")
+    )
+    imported_from = DateFilter(method="by_date", label=gettext_lazy("Imported from"))
+    imported_to = DateFilter(method="by_date", label=gettext_lazy("Imported up to"))
+    batch = NumberFilter(method="by_batch", min_value=1, max_value=MAX_ID, label=gettext_lazy("Import, by number"))
+    reviewer = ChoiceFilter(method="by_reviewer", label=gettext_lazy("Decided by"))
+    assignee = ChoiceFilter(method="by_assignee", label=gettext_lazy("Assigned to"))
+    gone = ChoiceFilter(method="by_gone", choices=GONE, label=gettext_lazy("Taken down or back"))
+
+    def __init__(self, data: "MultiValueDict[str, str]", *, by: User) -> None:
+        super().__init__(data, Record.objects.for_user(by))
+        self.by = by
+        if not access.can_manage(by):
+            for name in FOR_MANAGERS:
+                del self.filters[name]
+        for name, choices in self._choices().items():
+            self.filters[name].extra["choices"] = choices
+
+    def _choices(self) -> dict[str, list[tuple[str, str]]]:
+        categories = {source.category.slug: str(source.category) for source in self.sources}
+        given = {
+            "source": [(source.slug, str(source)) for source in self.sources],
+            "category": list(categories.items()),
+            "flag": _flags(),
+            "state": [(name, str(states[0].label)) for name, states in STATES.items()],
+        }
+        if "reviewer" in self.filters:
+            people = User.objects.filter(groups__name__in=[Role.REVIEWER, Role.SETTLER, Role.MANAGER]).distinct()
+            names = [(name, name) for name in people.order_by("username").values_list("username", flat=True)]
+            given |= {"reviewer": names, "assignee": names}
+        return given
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """The sources that the person may see, in the catalogue's order."""
+        limited_to = access.limited_to(self.by)
+        sources = Source.objects.select_related("category").order_by("category__position", "position", "pk")
+        return [source for source in sources if not limited_to or source.pk in limited_to]
+
+    @property
+    def needs_index(self) -> bool:
+        """Whether what is asked for is answered from the search index."""
+        return any(self.data.get(name) for name in _INDEXED)
+
+    @property
+    def unknown(self) -> list[str]:
+        """The names in the address that are no filter."""
+        return sorted(set(self.data) - set(self.filters) - AROUND)
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong with what is asked for, by name; nothing when all is well."""
+        said = {name: _("There is no such filter.") for name in self.unknown}
+        return said | {name: " ".join(map(str, messages)) for name, messages in self.errors.items()}
+
+    def chosen(self) -> dict[str, str]:
+        """Return what is asked for, as it stands in the address."""
+        return {name: self.data[name] for name in self.filters if self.data.get(name)}
+
+    def choice(self) -> browsing.Choice:
+        """Return the records asked for; what is asked is valid."""
+        given = self.form.cleaned_data
+        return browsing.Choice(self.qs, self._parts(given), any(given.get(name) for name in _NARROW))
+
+    def filter_queryset(self, queryset: "RecordQuerySet") -> "RecordQuerySet":
+        """Filter by everything that is given; what was taken down or back is left out unless it is asked for."""
+        given = {name: value for name, value in self.form.cleaned_data.items() if value or isinstance(value, Decimal)}
+        queryset = queryset if "gone" in given else queryset.live()
+        for name, value in given.items():
+            queryset = getattr(self, self.filters[name].method)(queryset, name, value)
+        return queryset
+
+    def _parts(self, given: dict[str, Any]) -> list[Q]:
+        """Return the parts that an index gives in order, by the filter that lays the records furthest apart."""
+        if given.get("gone"):
+            return browsing.by_batch(self._taken_back()) if given["gone"] == "back" else []
+        if places := self._places(given):
+            return places
+        if given.get("licence") or given.get("reach"):
+            return browsing.by_licence(_wanted_licences(given))
+        if given.get("batch") or given.get("imported_from") or given.get("imported_to"):
+            return browsing.by_batch(self._wanted_batches(given))
+        return []
+
+    def _wanted_sources(self, given: dict[str, Any]) -> "Collection[int] | None":
+        slug, category = given.get("source"), given.get("category")
+        if not slug and not category and not access.limited_to(self.by):
+            return None
+        of_category = [source for source in self.sources if not category or source.category.slug == category]
+        return [source.pk for source in of_category if not slug or source.slug == slug]
+
+    @cached_property
+    def _otherwise(self) -> dict[int, State]:
+        """The records that the person sees in another state than they are in."""
+        return blind.seen_otherwise(self.by)
+
+    def _seen_in(self, states: "Collection[str]") -> Q:
+        """Return the condition that the person sees a record in one of these states."""
+        as_seen = [pk for pk, state in self._otherwise.items() if state in states]
+        return Q(state__in=states) & ~Q(pk__in=self._otherwise) | Q(pk__in=as_seen)
+
+    def _places(self, given: dict[str, Any]) -> list[Q]:
+        """Return the parts by source and state."""
+        states = _wanted_states(given)
+        places = browsing.by_place(self._wanted_sources(given), states)
+        if states is None or not self._otherwise:
+            return places
+        return [*(place & ~Q(pk__in=self._otherwise) for place in places), Q(pk__in=self._otherwise)]
+
+    def _wanted_batches(self, given: dict[str, Any]) -> list[int]:
+        batches = Batch.objects.filter(_since(given.get("imported_from")), _until(given.get("imported_to")))
+        batches = batches.filter(pk=given["batch"]) if given.get("batch") else batches
+        return list(batches.order_by("pk").values_list("pk", flat=True))
+
+    def _taken_back(self) -> list[int]:
+        return list(Retraction.objects.order_by("batch").values_list("batch", flat=True))
+
+    def by_words(self, records: "RecordQuerySet", _name: str, words: str) -> "RecordQuerySet":
+        """Those in whose text the words stand."""
+        return search.matching(records, words)
+
+    def by_source(self, records: "RecordQuerySet", _name: str, slug: str) -> "RecordQuerySet":
+        """Those of one source."""
+        return records.filter(source__in=[source.pk for source in self.sources if source.slug == slug])
+
+    def by_category(self, records: "RecordQuerySet", _name: str, slug: str) -> "RecordQuerySet":
+        """Those of the sources of one category."""
+        return records.filter(source__in=[source.pk for source in self.sources if source.category.slug == slug])
+
+    def by_state(self, records: "RecordQuerySet", _name: str, name: str) -> "RecordQuerySet":
+        """Those that the person sees in this state."""
+        return records.filter(self._seen_in(STATES[name]))
+
+    def by_verified(self, records: "RecordQuerySet", _name: str, said: str) -> "RecordQuerySet":
+        """Those that a person has verified, or those that nobody has."""
+        return records.filter(self._seen_in({state for state in State if (state == State.APPROVED) == (said == "yes")}))
+
+    def by_label(self, records: "RecordQuerySet", kind: str, label: str) -> "RecordQuerySet":
+        """Those that bear a label, or whose answer somebody wrote."""
+        return search.labelled(records, kind, label)
+
+    def by_flag(self, records: "RecordQuerySet", _name: str, rule: str) -> "RecordQuerySet":
+        """Those in whose wording a rule points something out."""
+        return records.flagged(rule)
+
+    def by_licence(self, records: "RecordQuerySet", _name: str, licence: str) -> "RecordQuerySet":
+        """Those under a licence: their own, else their import's, else their source's."""
+        return records.filter(browsing.under({licence}))
+
+    def by_reach(self, records: "RecordQuerySet", _name: str, reach: str) -> "RecordQuerySet":
+        """Those whose rights let them go so far."""
+        return records.filter(browsing.under(browsing.licences_reaching(reach)))
+
+    def by_near(self, records: "RecordQuerySet", _name: str, _value: bool) -> "RecordQuerySet":  # noqa: FBT001
+        """Those that have near-duplicates."""
+        pairs = duplicates.pairs()
+        return records.filter(pk__in=pairs.values("record").union(pairs.values("other")))
+
+    def by_length(self, records: "RecordQuerySet", name: str, length: int) -> "RecordQuerySet":
+        """Those whose answer is so long."""
+        bound = {"shortest": "gte", "longest": "lte"}[name]
+        return records.filter(**{f"search_text__length__{bound}": int(length)})
+
+    def by_date(self, records: "RecordQuerySet", name: str, _day: object) -> "RecordQuerySet":
+        """Those that came in since a day, or up to its end."""
+        return records.filter(batch__in=self._wanted_batches({name: self.form.cleaned_data[name]}))
+
+    def by_batch(self, records: "RecordQuerySet", _name: str, number: int) -> "RecordQuerySet":
+        """Those that came in with one import."""
+        return records.filter(batch=int(number))
+
+    def by_reviewer(self, records: "RecordQuerySet", _name: str, username: str) -> "RecordQuerySet":
+        """Those on which a person has decided, and not taken it back."""
+        decided = Decision.objects.filter(record=OuterRef("pk"), reviewer__username=username, withdrawal=None)
+        return records.filter(Exists(decided))
+
+    def by_assignee(self, records: "RecordQuerySet", _name: str, username: str) -> "RecordQuerySet":
+        """Those that a person is to decide on."""
+        undecided = [State.WAITING, State.SECOND, State.UNANSWERED]
+        return records.filter(assignee__username=username, state__in=undecided)
+
+    def by_gone(self, records: "RecordQuerySet", _name: str, how: str) -> "RecordQuerySet":
+        """Those that were taken down, or whose import was taken back."""
+        if how == "down":
+            return records.filter(takedown__isnull=False)
+        return records.filter(retraction__isnull=False, batch__in=self._taken_back())
+
+
+def _flags() -> list[tuple[str, str]]:
+    language = get_language() or ""
+    return [(name, rule.sentence(language)) for name, rule in RULES.items() if rule.kind == "flag"]
+
+
+def _wanted_states(given: dict[str, Any]) -> "Collection[str] | None":
+    states = set(STATES[given["state"]]) if given.get("state") else set(State)
+    if given.get("verified"):
+        return {state for state in states if (state == State.APPROVED) == (given["verified"] == "yes")}
+    return states if given.get("state") else None
+
+
+def _wanted_licences(given: dict[str, Any]) -> set[str]:
+    licences = {given["licence"]} if given.get("licence") else set(Licence.values)
+    return licences & browsing.licences_reaching(given["reach"]) if given.get("reach") else licences
+
+
+def _since(day: date | None) -> Q:
+    return Q(at__gte=timezone.make_aware(datetime.combine(day, time.min))) if day else Q()
+
+
+def _until(day: date | None) -> Q:
+    return Q(at__lte=timezone.make_aware(datetime.combine(day, time.max))) if day else Q()

@@ -1,0 +1,184 @@
+"""The records: leafing through all that a person may see, by filters that stand in the address."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.cache import cache
+from django.db.models import F, Func, Q, TextField
+from django.http import HttpResponse, QueryDict
+from django.views.decorators.http import require_safe
+
+from review import access, blind, browsing, duplicates, search
+from review.filters import MAX_ID, SIZES, SORTS, RecordFilter
+from review.models import BulkAction, Record, State, Verdict
+from review.text.excerpt import Piece, excerpt
+from review.text.grams import CUT
+from review.views.answers import Request, for_reviewers, page
+from review.views.desk import InEffect, vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from review.models import Revision, User
+    from review.models.record import RecordQuerySet
+
+COUNT_SECONDS = 15
+"""How long a count is remembered, while a person leafs through."""
+LABELS_SHOWN = 6
+SHORT = ("q", "source", "state")
+"""The filters that are shown before the others are asked for."""
+
+
+class PlaceForm(forms.Form):
+    """Which page of the list is meant: what comes after a record, or before it, in an order."""
+
+    after = forms.IntegerField(required=False, min_value=1, max_value=MAX_ID)
+    before = forms.IntegerField(required=False, min_value=1, max_value=MAX_ID)
+    sort = forms.ChoiceField(required=False, choices=list(SORTS.items()))
+    size = forms.ChoiceField(required=False, choices=list(SIZES.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record in the list."""
+
+    record: Record
+    question: list[Piece]
+    answer: list[Piece]
+    labels: list[str]
+    in_effect: InEffect
+    has_near: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is still to decide on it."""
+        return self.record.state not in {State.APPROVED, State.REJECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One page of the list."""
+
+    ids: list[int]
+    has_earlier: bool
+    has_later: bool
+
+    @classmethod
+    def of(cls, choice: browsing.Choice, place: dict[str, Any]) -> "Leaf":
+        """Return the page that is meant."""
+        size, newest = int(place["size"] or next(iter(SIZES))), place["sort"] != "oldest"
+        if place["before"]:
+            found = choice.ordered(newest=not newest, after=place["before"], most=size + 1)
+            return cls(found[:size][::-1], len(found) > size, has_later=True)
+        found = choice.ordered(newest=newest, after=place["after"], most=size + 1)
+        return cls(found[:size], place["after"] is not None, len(found) > size)
+
+
+@require_safe
+@for_reviewers
+def index(request: Request) -> HttpResponse:
+    """List the records that are asked for, a page of them."""
+    asked, place = RecordFilter(request.GET, by=request.user), PlaceForm(request.GET)
+    problems = asked.problems() | {name: " ".join(map(str, said)) for name, said in place.errors.items()}
+    context: dict[str, Any] = {"asked": asked, "problems": problems, "fields": _fields(asked), "sorts": SORTS.items()}
+    if problems:
+        return page(request, "review/records.html", context | {"rows": []}, status=400)
+    choice = asked.choice()
+    leaf = Leaf.of(choice, place.cleaned_data)
+    words = asked.form.cleaned_data["q"]
+    number = _number(asked, choice)
+    context |= {
+        "rows": rows_of(leaf.ids, words, by=request.user),
+        "leaf": leaf,
+        "sort": place.cleaned_data["sort"] or "newest",
+        "number": min(number, browsing.COUNTED),
+        "is_more": number > browsing.COUNTED,
+        "lag": search.lag() if asked.needs_index else 0,
+        "words": words,
+        "vocabulary": vocabulary(),
+        "bulk_kinds": BulkAction.Kind.choices,
+        "query": _query(asked),
+        "earlier": _address(asked, place, before=leaf.ids[0]) if leaf.ids and leaf.has_earlier else "",
+        "later": _address(asked, place, after=leaf.ids[-1]) if leaf.ids and leaf.has_later else "",
+    }
+    return page(request, "review/records.html", context)
+
+
+def _fields(asked: RecordFilter) -> dict[str, list[Any]]:
+    """Return the fields of the filters: those at hand, and the others; of the others, which are in use."""
+    fields = [asked.form[name] for name in asked.filters]
+    others = [field for field in fields if field.name not in SHORT]
+    return {
+        "short": [field for field in fields if field.name in SHORT],
+        "others": others,
+        "used": [field for field in others if field.value()],
+    }
+
+
+def _query(asked: RecordFilter) -> str:
+    """Return what is asked for as it stands in the address, without the place in the list."""
+    query = QueryDict(mutable=True)
+    query.update(asked.chosen())
+    return query.urlencode()
+
+
+def _address(asked: RecordFilter, place: PlaceForm, **where: int) -> str:
+    query = QueryDict(mutable=True)
+    query.update(
+        asked.chosen() | {name: place.cleaned_data[name] for name in ("sort", "size") if place.cleaned_data[name]}
+    )
+    query.update({name: str(pk) for name, pk in where.items()})
+    return f"?{query.urlencode()}"
+
+
+def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
+    """Return how many records are meant, as far as they are counted; remembered while somebody leafs through them."""
+    whose = ",".join(map(str, sorted(access.limited_to(asked.by))))
+    key = f"records:{sha256(f'{whose}?{_query(asked)}'.encode()).hexdigest()}"
+    if (known := cache.get(key)) is None:
+        known = choice.count()
+        cache.set(key, known, COUNT_SECONDS)
+    return int(known)
+
+
+def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User") -> list[Row]:
+    """Return what the list shows the person of these records, in this order, with the words marked."""
+    records = {record.pk: record for record in _shown(ids)}
+    for pk, look in blind.looks_of(by, records.values()).items():
+        _show_as(records[pk], blind.AS_DECIDED[Verdict(look.verdict)], look.revision)
+    for pk, gold in blind.golds_of(by, records.values()).items():
+        _show_as(records[pk], State.WAITING, gold.shown)
+    pairs = duplicates.pairs().filter(Q(record__in=ids) | Q(other__in=ids)).values_list("record", "other")
+    near = {pk for pair in pairs for pk in pair}
+    return [_row(records[pk], words, has_near=pk in near) for pk in ids if pk in records]
+
+
+def _shown(ids: "Sequence[int]") -> "RecordQuerySet":
+    """Fetch the records with the beginnings of their texts: an answer may have a hundred thousand characters."""
+    texts = ("instruction", "input", "output")
+    cut = {
+        f"{name}_cut": Func(F(f"revision__{name}"), CUT, function="left", output_field=TextField()) for name in texts
+    }
+    related = ("source__rights", "batch__rights", "rights", "assignee")
+    records = Record.objects.filter(pk__in=ids).select_related(*related)
+    return records.annotate(**cut, task_type=F("revision__task_type"), fields=F("revision__domain"))
+
+
+def _show_as(record: Any, state: State, revision: "Revision") -> None:  # noqa: ANN401  a Record with what was annotated
+    """Let a record be shown in a state and a wording that the person may know of."""
+    record.state = state
+    for name in ("instruction", "input", "output"):
+        setattr(record, f"{name}_cut", getattr(revision, name)[:CUT])
+    record.task_type, record.fields = revision.task_type, revision.domain
+
+
+def _row(record: Any, words: str, *, has_near: bool) -> Row:  # noqa: ANN401  a Record with what was annotated
+    labels = [*record.task_type["major"], *record.task_type["minor"], *record.fields]
+    given = record.input_cut
+    answer = excerpt(record.output_cut, words)
+    if given and words and not any(piece.is_match for piece in answer):
+        answer = excerpt(given, words)
+    question = excerpt(record.instruction_cut, words)
+    return Row(record, question, answer, labels[:LABELS_SHOWN], InEffect.of(record), has_near)
