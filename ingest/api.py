@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingest import jobs, overview
+from ingest import jobs, mappings, overview
 from ingest.forms import PageForm, QuotaHandler, SubmissionForm, sources_for
 from ingest.models import Job
 from review import access
@@ -125,7 +125,8 @@ def _submitted(request: Request, form: SubmissionForm) -> Job:
     if source is None:
         raise Refused(_("There is no such source."), ground=Ground.INVALID)
     files = [(file.name or "-", file) for file in request.FILES.getlist("file")]
-    return jobs.submit(source=source, files=files, by=by, **said)
+    mapping = mappings.checked(said.pop("mapping"))
+    return jobs.submit(source=source, files=files, by=by, mapping=mapping, **said)
 
 
 def _found(request: Request, pk: int) -> Job:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from review.text.strict import FAULTS, Fault, Faulty, Malformed, Parameters, explain
+from review.text.strict import FAULTS, MAX_LINE_BYTES, Fault, Faulty, Malformed, Parameters, explain
 
 NO_METADATA = "暂无元数据信息"
 """What the published data says where there is no metadata."""
 
 RAW_KEPT_BYTES = 4096
-"""How much of a refused record is kept."""
+"""How much is kept of a refused record that is longer than a record may be; any other is kept whole, to be mended."""
 
 NO_FACTS: Mapping[str, object] = MappingProxyType({})
 
@@ -23,9 +23,10 @@ class Document(NamedTuple):
     """
 
     line: int
-    """The number that an editor shows in a file of lines; in a JSON array the number of the element; from 1."""
+    """The number that an editor shows in a file of lines, of a record of several lines its last; in a JSON array the
+    number of the element, in Parquet that of the row; from 1."""
     offset: int
-    """Byte of the file at which the record begins."""
+    """Byte of the file at which the record begins; what counts as a byte is said by ``Reader.read``."""
     end: int
     """Byte after the record and its line end: here a resumed reading starts."""
     raw: bytes
@@ -99,14 +100,14 @@ class Refusal:
     parameters: Parameters = field(default_factory=dict)
     """What the message's template needs besides the pointer: plain strings and integers, to be stored with the code."""
     raw: bytes = b""
-    """The beginning of the record, at most ``RAW_KEPT_BYTES``."""
+    """The record, or of one beyond the limit the beginning, ``RAW_KEPT_BYTES``."""
     cut: bool = False
     """Whether the record is longer than ``raw``."""
 
     @classmethod
     def because(cls, fault: Malformed, *, line: int, offset: int, end: int, raw: bytes) -> Self:
         """Refuse the record at this place; ``raw`` may be the whole of it or any beginning beyond the part kept."""
-        kept = raw[:RAW_KEPT_BYTES]
+        kept = raw if len(raw) <= MAX_LINE_BYTES else raw[:RAW_KEPT_BYTES]
         return cls(line, offset, end, fault.code, fault.pointer, fault.parameters, kept, len(kept) < len(raw))
 
     def message(self, language: str = "zh-hans") -> str:

@@ -10,10 +10,13 @@ from django.utils.text import format_lazy
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from ingest import prompts
+from ingest import mappings, prompts
+from ingest.mapping import MAX_BYTES, FieldMapping
+from ingest.mappings import MAX_NAME_CHARACTERS
 from ingest.readers import READERS
 from review import access
 from review.models import Licence, Source
+from review.refused import Refused
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -129,6 +132,22 @@ class ImportForm(forms.Form):
         help_text=_("“Line by line” takes the lines that are UTF-8 and refuses the others."),
     )
 
+    mapping = forms.CharField(
+        label=_("Mapping"),
+        required=False,
+        max_length=MAX_BYTES,
+        strip=True,
+        widget=forms.Textarea({"rows": 6, "spellcheck": "false", "class": "code"}),
+        help_text=_("How the fields of the records become ours, as JSON; empty: as the format does it."),
+    )
+    mapping_name = forms.CharField(
+        label=_("Keep the mapping as"),
+        required=False,
+        max_length=MAX_NAME_CHARACTERS,
+        strip=True,
+        help_text=_("Under this name it is offered for the next files of the source."),
+    )
+
     use_required_attribute = False
 
     def __init__(
@@ -138,6 +157,13 @@ class ImportForm(forms.Form):
         field = cast("forms.ModelChoiceField[Source]", self.fields["source"])
         field.queryset = sources_for(by)
         field.choices = [("", field.empty_label), *_by_category(field.queryset)]
+
+    def clean_mapping(self) -> FieldMapping | None:
+        """Return the mapping, None where nothing is given."""
+        try:
+            return mappings.checked(self.cleaned_data["mapping"])
+        except Refused as refused:
+            raise forms.ValidationError(str(refused)) from refused
 
     def clean(self) -> dict[str, Any]:
         """Ask for the licence where only a holder or evidence is given."""
@@ -155,6 +181,7 @@ class SubmissionForm(forms.Form):
     holder = forms.CharField(required=False, max_length=500)
     format = forms.CharField(required=False, max_length=40)
     encoding = forms.CharField(required=False, max_length=20)
+    mapping = forms.CharField(required=False, max_length=MAX_BYTES)
 
 
 class TemplatesForm(forms.Form):

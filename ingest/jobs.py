@@ -25,6 +25,7 @@ from review.text.rules import RULES, Kind
 from review.text.strict import printable
 
 if TYPE_CHECKING:
+    from ingest.mapping import FieldMapping
     from review.models import Source, User
 
 BLOCK_BYTES = 1 << 20
@@ -41,14 +42,17 @@ def submit(  # noqa: PLR0913  what is asked for
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
     rules: Collection[str] = (),
+    mapping: "FieldMapping | None" = None,
     tell_workers: bool = True,
 ) -> Job:
     """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
 
+    The job keeps the mapping as it is now, whatever becomes of one that was kept under a name.
     With `licence` or `holder` the rights of the batch are decided. Raises Refused for what may not be or is not known,
     OSError when the disk refuses; then nothing is left behind.
     """
     access.check_import(by)
+    format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     _check(source, licence, format, encoding)
     check_rules(rules)
     with _stored(files) as uploads, transaction.atomic():
@@ -64,6 +68,7 @@ def submit(  # noqa: PLR0913  what is asked for
             format=format,
             encoding=encoding,
             rules=sorted(set(rules)),
+            options={"mapping": dict(mapping.spec)} if mapping else {},
             dispatched_at=ClockTimestamp(),
         )
         for upload in uploads:

@@ -34,6 +34,7 @@ from review.models import Batch
 
 if TYPE_CHECKING:
     from ingest.document import Document
+    from ingest.mapping import FieldMapping
     from ingest.models import JobQuerySet
     from review.models import Source
 
@@ -119,7 +120,7 @@ def run(
     def read() -> Outcome:
         _recognise(job)
         files = _files(job)
-        stages = Stages.of(job.batch.source, also=job.rules)
+        stages = Stages.of_job(job)
         if invite is None or stages.model or not parts.is_shareable(job, files):
             return _read_alone(job, files, stages, should_stop, on_chunk)
         _expect(_held(job).update(is_shared=True))
@@ -164,21 +165,24 @@ def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
     return Outcome.ENDED
 
 
-def rehearse(
+def rehearse(  # noqa: PLR0913  what is asked for
     paths: Sequence[Path],
     *,
     source: "Source",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
     rules: Collection[str] = (),
+    mapping: "FieldMapping | None" = None,
 ) -> Iterator[tuple[Portion, intake.Counted]]:
     """Go through files as a job would, portion by portion, and count without writing. Raises Unreadable."""
     files = []
+    format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     for number, path in enumerate(paths, start=1):
         found = recognise(path, format=format or None, encoding=encoding or None)
         files.append(File(number, path, found.format, found.container, found.encoding))
     ledger = intake.Ledger(Batch(pk=0, source=source))
-    with closing(portions(files, stages=Stages.of(source, also=rules, is_rehearsal=True))) as coming:
+    stages = Stages.of(source, also=rules, mapping=mapping, is_rehearsal=True)
+    with closing(portions(files, stages=stages)) as coming:
         for portion in coming:
             counted = intake.count_records(portion.prepared, ledger=ledger)
             counted.dropped.update(portion.dropped)
@@ -262,7 +266,7 @@ def _read_alone(
 
 def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
     """Prepare part after part and take each in when its turn has come."""
-    stages = Stages.of(job.batch.source, also=job.rules)
+    stages = Stages.of_job(job)
     with _settled_objects_spared():
         while part := parts.claim(job, files):
             _enter(job, part, files, stages, on_chunk)
@@ -308,6 +312,7 @@ def _portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
             offset=part.first_offset,
             line=part.lines_before,
             encoding=file.encoding,
+            change=stages.change,
         )
         _fill(portion, stages.through(records), stages)
     portion.end, portion.last_line = part.end_offset, part.last_line
@@ -357,7 +362,12 @@ def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: in
         with file.path.open("rb") as stream:
             found = _UntilBroken(
                 READERS[file.format].read(
-                    stream, container=file.container, offset=offset, line=line, encoding=file.encoding
+                    stream,
+                    container=file.container,
+                    offset=offset,
+                    line=line,
+                    encoding=file.encoding,
+                    change=stages.change,
                 )
             )
             records = stages.through(found)

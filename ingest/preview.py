@@ -1,7 +1,8 @@
 """A look at files before they become a job: how they would be read, and what would enter."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ingest.document import UNREADABLE, Unreadable
+from ingest.mapping import proposed
 from ingest.parts import File
 from ingest.pipeline import CHUNK_BYTES, Portion, portions
-from ingest.readers import recognise
+from ingest.readers import first_fields, recognise
 from ingest.stages import Stages
 from review import intake
 from review.models import Batch
@@ -22,6 +24,7 @@ from review.text.strict import explain
 
 if TYPE_CHECKING:
     from ingest.document import Refusal
+    from ingest.mapping import FieldMapping
     from ingest.models import Job
     from ingest.readers.recognition import Recognised
     from review.models import Source
@@ -80,6 +83,8 @@ class Preview:
     refusals: list["Refusal"] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    """The fields of the first record, by the names that a mapping calls them, with the beginnings of what they hold."""
     is_whole: bool = True
     """The counts are those of the whole files, not of their beginnings."""
 
@@ -105,9 +110,12 @@ def look_at(
     source: "Source | None",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
+    mapping: "FieldMapping | None" = None,
 ) -> Preview:
     """Recognise each file and, once the source is known, count the records of their beginnings without writing."""
+    format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     preview = Preview([_look(file, format, encoding) for file in files])
+    preview.fields = next((fields for file in files if (fields := first_fields(file.path, encoding))), [])
     if source is None:
         return preview
     ledger = intake.Ledger(Batch(pk=0, source=source))
@@ -118,10 +126,20 @@ def look_at(
             preview.is_whole = False
             break
         try:
-            _add(preview, _first_portion(look, source), ledger)
+            _add(preview, _first_portion(look, Stages.of(source, mapping=mapping, is_rehearsal=True)), ledger)
         except Unreadable as error:
             look.trouble = explained(error.code, error.parameters)
     return preview
+
+
+def written(spec: "Mapping[str, object]") -> str:
+    """Write a mapping as a person edits it."""
+    return json.dumps(spec, ensure_ascii=False, indent=2)
+
+
+def proposal(preview: Preview) -> str:
+    """Write a mapping to begin with, for the fields of the first record."""
+    return written(proposed(name for name, _value in preview.fields)) if preview.fields else ""
 
 
 def explained(code: str, parameters: "Parameters") -> str:
@@ -149,12 +167,12 @@ def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as ab
         return Look(file, trouble=explained(error.code, error.parameters), guess=guess)
 
 
-def _first_portion(look: Look, source: "Source") -> Portion | None:
+def _first_portion(look: Look, stages: Stages) -> Portion | None:
     """Return the beginning of a file as a job would read it; None where it holds no records."""
     if look.found is None:
         return None
     file = File(look.file.number, look.file.path, look.found.format, look.found.container, look.found.encoding)
-    with closing(portions([file], stages=Stages.of(source, is_rehearsal=True))) as coming:
+    with closing(portions([file], stages=stages)) as coming:
         return next(coming, None)
 
 

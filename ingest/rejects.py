@@ -1,4 +1,7 @@
-"""The file of refused records that a job leaves behind: one JSON object a line, whole or not there at all."""
+"""The file of refused records that a job leaves behind: one JSON object a line, whole or not there at all.
+
+It can be mended, in the field `raw`, and imported like any other file.
+"""
 
 import base64
 import codecs
@@ -10,7 +13,12 @@ from uuid import uuid4
 
 import orjson
 
-from ingest.models import Job, Reject
+from ingest.models import Job, Reject, Upload
+from ingest.readers.returned import is_returned
+from ingest.readers.rows import DELIMITERS, column_names
+
+TRANSCRIBED = {"array", "object", "parquet", "rejects"}
+"""Containers whose records are held as UTF-8 whatever the file is in."""
 
 
 def write(job: Job) -> Path | None:
@@ -39,27 +47,52 @@ def sync_folder(folder: Path) -> None:
 
 
 def _lines(job: Job, rejects: Iterator[Reject]) -> Iterator[bytes]:
-    names = {upload.number: upload.name for upload in job.uploads.all()}
+    uploads = {upload.number: (upload, _columns(upload)) for upload in job.uploads.all()}
     for reject in rejects:
-        yield orjson.dumps(_entry(reject, names[reject.chunk.file]), option=orjson.OPT_APPEND_NEWLINE)
+        yield orjson.dumps(_entry(reject, *uploads[reject.chunk.file]), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _entry(reject: Reject, file: str) -> dict[str, Any]:
+def _columns(upload: Upload) -> dict[str, list[str]]:
+    """Return the names of the columns of a table, without which its rows cannot be read again."""
+    if upload.container.partition(".")[0] not in DELIMITERS or not upload.path.exists():
+        return {}
+    with upload.path.open("rb") as stream:
+        return {"columns": column_names(stream, upload.container, upload.encoding)}
+
+
+def _entry(reject: Reject, upload: Upload, columns: dict[str, list[str]]) -> dict[str, Any]:
+    container = upload.container.partition(".")[0]
+    encoding = "utf-8" if container in TRANSCRIBED else upload.encoding
+    held: dict[str, Any] = {"container": container, **columns}
+    held |= {**_raw(bytes(reject.raw), encoding, is_cut=reject.is_cut), "cut": reject.is_cut}
+    if container == "rejects":
+        held |= _returned(bytes(reject.raw))
     return {
-        "file": file,
+        "file": upload.name,
         "line": reject.line,
         "offset": reject.offset,
         "code": reject.code,
         "pointer": reject.pointer,
         "message": reject.message,
-        **_raw(bytes(reject.raw), is_cut=reject.is_cut),
-        "cut": reject.is_cut,
+        "format": upload.format,
+        **held,
     }
 
 
-def _raw(raw: bytes, *, is_cut: bool) -> dict[str, str]:
-    """Return the record as text, a character that the cut has split left out; in base64 when it is not UTF-8."""
+def _returned(raw: bytes) -> dict[str, Any]:
+    """Return what a line says of its record that came back and is refused once more."""
     try:
-        return {"raw": codecs.getincrementaldecoder("utf-8")().decode(raw, final=not is_cut)}
+        entry = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    if not (isinstance(entry, dict) and is_returned(entry)):
+        return {}
+    return {name: entry[name] for name in ("container", "columns", "raw", "cut") if name in entry}
+
+
+def _raw(raw: bytes, encoding: str, *, is_cut: bool) -> dict[str, str]:
+    """Return the record as text, a character that the cut has split left out; in base64 when it cannot be decoded."""
+    try:
+        return {"raw": codecs.getincrementaldecoder(encoding or "utf-8")().decode(raw, final=not is_cut)}
     except UnicodeDecodeError:
         return {"raw_base64": base64.b64encode(raw).decode("ascii")}

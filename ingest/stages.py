@@ -14,12 +14,15 @@ from django.conf import settings
 from ingest import prompts, scoring
 from ingest.cleaning import cleaned
 from ingest.document import Document, Dropped, Refusal
+from ingest.mapping import FieldMapping, parsed
 from ingest.thresholds import Thresholds
 from review.text.rules import Chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from ingest.models import Job
+    from ingest.readers.shape import Record
     from review.models import Source
 
 SLOW_RECORDS = 50
@@ -38,6 +41,7 @@ class Stages:
     rules: Chosen = field(default_factory=lambda: Chosen(()))
     model: scoring.Endpoint | None = None
     """Who is asked for scores; by rules where nobody is."""
+    mapping: FieldMapping | None = None
     tally: Tally = field(default_factory=dict)
 
     @property
@@ -46,7 +50,25 @@ class Stages:
         return SLOW_RECORDS if self.model else settings.INGEST_CHUNK_RECORDS
 
     @classmethod
-    def of(cls, source: "Source", *, also: "Collection[str]" = (), is_rehearsal: bool = False) -> Self:
+    def of_job(cls, job: "Job") -> Self:
+        """Put together the stages of a job's source, with the rules and the mapping that it was submitted with."""
+        given = job.options.get("mapping")
+        return cls.of(job.batch.source, also=job.rules, mapping=parsed(given) if given else None)
+
+    @property
+    def change(self) -> "Callable[[Document, Record], Document] | None":
+        """What is done to each document while its record is still at hand."""
+        return self.mapping.applied if self.mapping else None
+
+    @classmethod
+    def of(
+        cls,
+        source: "Source",
+        *,
+        also: "Collection[str]" = (),
+        mapping: FieldMapping | None = None,
+        is_rehearsal: bool = False,
+    ) -> Self:
         """Put together the stages of a source, with rules that are switched on `also`, for this once.
 
         In a rehearsal no model is asked, and what its scores would keep away is not known. Raises `prompts.Unsound` for
@@ -57,7 +79,7 @@ class Stages:
         model = endpoint() if thresholds.score is not None else None
         if model and is_rehearsal:
             thresholds, model = replace(thresholds, score=None), None
-        return cls(source, kinds, thresholds, rules, model)
+        return cls(source, kinds, thresholds, rules, model, mapping)
 
     def through(self, records: "Iterable[Document | Refusal]") -> "Iterator[Document | Refusal | Dropped]":
         """Take records through the stages, in order; several at once where a model is asked for their scores."""

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from ingest import jobs
+from ingest import jobs, mappings
 from ingest.models import Job
 from review import access, rights
 from review.text.strict import printable
@@ -104,11 +104,11 @@ def discard(staging: Staging) -> None:
     shutil.rmtree(staging.folder, ignore_errors=True)
 
 
-def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str, str]) -> Job:
+def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str, Any]) -> Job:
     """Make the files a job, once: whoever asks again is given the same one.
 
-    `said`: `format`, `encoding`, and for the rights of the import `licence`, `holder`, `evidence`. Raises what
-    `jobs.submit` raises.
+    `said`: `format`, `encoding`, `mapping` (checked, or None) and the name to keep it under, and for the rights of the
+    import `licence`, `holder`, `evidence`. Raises what `jobs.submit` raises.
     """
     with _alone(staging) as current:
         if current.job is not None:
@@ -138,10 +138,13 @@ def _changed_at(folder: Path) -> float:
 
 
 @transaction.atomic
-def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str, str]) -> Job:
+def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str, Any]) -> Job:
     with ExitStack() as stack:
         files = _opened(staging, stack)
-        job = jobs.submit(source=source, files=files, by=by, format=said["format"], encoding=said["encoding"])
+        read_as = {"format": said["format"], "encoding": said["encoding"], "mapping": said.get("mapping")}
+        job = jobs.submit(source=source, files=files, by=by, **read_as)
+    if said.get("mapping") and said["mapping_name"]:
+        mappings.keep(said["mapping"], source=source, name=said["mapping_name"], by=by)
     if said["licence"]:
         rights.decide_rights(job.batch, by=by, **{name: said[name] for name in ("licence", "holder", "evidence")})
     return job

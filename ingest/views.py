@@ -1,7 +1,8 @@
 """Importing by page: files are sent, looked at, confirmed; and the job that they become is followed to its end."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from functools import wraps
 from typing import Any, cast
 from uuid import UUID
@@ -19,10 +20,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ingest import jobs, overview, preview, prompts, staging, wordings, workers
+from ingest import jobs, mappings, overview, preview, prompts, staging, wordings, workers
 from ingest import rejects as rejects_file
 from ingest.forms import FilesForm, ImportForm, PageForm, QuotaHandler, ReasonForm, TemplatesForm, sources_for
-from ingest.models import Job
+from ingest.models import Job, Mapping
 from ingest.staging import Staging
 from review import access
 from review.models import Retraction, Source
@@ -178,7 +179,7 @@ def _show_templates(  # noqa: PLR0913  what the page may have to say
     source: Source,
     form: TemplatesForm,
     *,
-    tried: Mapping[str, list[str]] | None = None,
+    tried: MappingOf[str, list[str]] | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -331,17 +332,29 @@ def _staged(request: Request, key: UUID) -> Staging:
     return found
 
 
-def _said(request: Request) -> Mapping[str, str]:
-    """Return what the form says; a button may name the encoding in which to read the files."""
+def _said(request: Request) -> MappingOf[str, str]:
+    """Return what the form says; a button may name the encoding in which to read the files, or a mapping to take up."""
     said = {name: request.POST.get(name, "") for name in SAID}
-    return said | ({"encoding": request.POST["read_as"]} if "read_as" in request.POST else {})
+    if "read_as" in request.POST:
+        said["encoding"] = request.POST["read_as"]
+    if kept := _kept_mapping(request):
+        said |= {"mapping": preview.written(kept.spec), "mapping_name": kept.name}
+    return said
+
+
+def _kept_mapping(request: Request) -> Mapping | None:
+    """Return the mapping that a button asks for, of a source that the person may import into."""
+    name = request.POST.get("take", "")
+    source = sources_for(request.user).filter(slug=request.POST.get("source", "")).first()
+    return mappings.kept_for(source).filter(name=name).first() if name and source else None
 
 
 def _look_at(staged: Staging, form: ImportForm) -> preview.Preview:
     files = [preview.Given(file.number, file.name, staged.path(file), file.size) for file in staged.files]
     said = form.cleaned_data
     source: Source | None = said.get("source")
-    return preview.look_at(files, source=source, format=said.get("format", ""), encoding=said.get("encoding", ""))
+    read_as = {name: said.get(name, "") for name in ("format", "encoding")}
+    return preview.look_at(files, source=source, mapping=said.get("mapping"), **read_as)
 
 
 def _show_look(  # noqa: PLR0913  what the page may have to say
@@ -354,7 +367,10 @@ def _show_look(  # noqa: PLR0913  what the page may have to say
     status: int = 200,
 ) -> HttpResponse:
     form.is_valid()
-    context = {"staged": staged, "form": form, "preview": found or _look_at(staged, form), "problem": problem}
+    found = found or _look_at(staged, form)
+    source = form.cleaned_data.get("source")
+    context = {"staged": staged, "form": form, "preview": found, "problem": problem}
+    context |= {"kept": mappings.kept_for(source) if source else (), "proposal": preview.proposal(found)}
     return page(request, "ingest/look.html", context, status=status)
 
 

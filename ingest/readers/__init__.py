@@ -4,8 +4,8 @@
 """
 
 from ingest.readers.containers import CONTAINERS
-from ingest.readers.recognition import Recognised, recognise
+from ingest.readers.recognition import Recognised, first_fields, recognise
 from ingest.readers.registry import READERS
 from ingest.readers.shape import Reader
 
-__all__ = ["CONTAINERS", "READERS", "Reader", "Recognised", "recognise"]
+__all__ = ["CONTAINERS", "READERS", "Reader", "Recognised", "first_fields", "recognise"]

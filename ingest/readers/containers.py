@@ -11,6 +11,7 @@ from ingest.readers.lines import lines
 from ingest.readers.paragraphs import blocks
 from ingest.readers.parquet import parquet_rows
 from ingest.readers.piece import Piece
+from ingest.readers.returned import returned
 
 
 class Container(Protocol):
@@ -28,6 +29,7 @@ CONTAINERS: dict[str, Container] = {
     **rows.CONTAINERS,
     "blocks": blocks,
     "parquet": parquet_rows,
+    "rejects": returned,
 }
 
 

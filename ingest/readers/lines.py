@@ -60,7 +60,9 @@ def physical_lines(stream: encodings.ByteSource, newline: bytes, head: bytes) ->
         if len(rest) > MAX_LINE_BYTES + len(newline):
             skipped, follows = _skip_line(stream, newline, rest)
             yield rest, len(rest) + skipped
-            rest = follows
+            *whole, rest = _split(follows, newline)
+            for content in whole:
+                yield content, len(content) + len(newline)
     if rest:
         yield rest, len(rest)
 

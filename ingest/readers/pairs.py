@@ -94,7 +94,7 @@ def parallel(record: shape.Record, piece: Piece) -> Document:
         raise Malformed("not_a_block", expected=BLOCK_LINES)
     for key, text in sides.items():
         text_field(text, f"/{key}", allow_empty=False)
-    one, other = ((LANGUAGES[key], str(text).strip()) for key, text in sides.items())
+    one, other = sorted((LANGUAGES[key], str(text).strip()) for key, text in sides.items())
     if sha256(one[1].encode("utf-8", "surrogatepass")).digest()[0] % 2:
         one, other = other, one
     known = frozenset(shape.IDENTIFIER_KEYS) | sides.keys() | {"lines"}

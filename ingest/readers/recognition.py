@@ -4,21 +4,26 @@ import codecs
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ingest.document import Refusal, Unreadable
 from ingest.readers import compression, encodings, parquet, rows
-from ingest.readers.containers import CONTAINERS
+from ingest.readers.containers import CONTAINERS, cut
 from ingest.readers.piece import Piece
 from ingest.readers.registry import READERS
+from ingest.readers.returned import is_returned
 from ingest.readers.shape import Record
 from review.text.strict import Malformed, fault_position, parse_object, printable
 
 SAMPLE_BYTES = 8 << 20
 SAMPLE_LINES = 1000
+MAX_FIELDS_SHOWN = 40
+MAX_PATH = 3
+"""Dots in the name of a field that is shown."""
+SHOWN_CHARACTERS = 80
 SAMPLE_ROWS = 20
 SAMPLE_BLOCKS = 20
 MAX_NAME_CHARACTERS = 60
@@ -97,6 +102,26 @@ def recognise(
         return Recognised(format or DEFAULT_FORMAT, f"jsonl{ending}", found, is_empty=is_whole)
     container = _container(text, is_whole=is_whole)
     return Recognised(format or _format(text, container), container + ending, found)
+
+
+def first_fields(path: str | Path, encoding: str = "") -> list[tuple[str, str]]:
+    """The fields of the first record that can be read, those inside others by their path, each with its beginning."""
+    try:
+        found = recognise(path, format=DEFAULT_FORMAT, encoding=encoding or None)
+        with Path(path).open("rb") as file:
+            pieces = cut(file, container=found.container, encoding=found.encoding)
+            record = next((record for piece in islice(pieces, SAMPLE_LINES) if (record := _record(piece))), {})
+    except Unreadable:
+        return []
+    return list(islice(_leaves(record, ""), MAX_FIELDS_SHOWN))
+
+
+def _leaves(record: Mapping[str, object], before: str) -> Iterator[tuple[str, str]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping) and before.count(".") < MAX_PATH:
+            yield from _leaves(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", printable(value if isinstance(value, str) else str(value)[:SHOWN_CHARACTERS])
 
 
 def _sample(path: Path) -> tuple[bytes, bool, str]:
@@ -227,9 +252,17 @@ def _container(text: bytes, *, is_whole: bool) -> str:
     first, _, rest = text.partition(b"\n")
     if text.startswith(b"["):
         return "jsonl" if rest.lstrip().startswith(b"{") and fault_position(first) is None else "array"
+    if text.startswith(b"{") and _is_returned(first):
+        return "rejects"
     if text.startswith(b"{"):
         return "object" if _is_one_object(text, first, rest, is_whole=is_whole) else "jsonl"
     return _text_container(text) or "jsonl"
+
+
+def _is_returned(first: bytes) -> bool:
+    """Whether the first line is one of a rejects file, which comes back mended."""
+    record = _record(Piece(1, 0, len(first), first, first))
+    return record is not None and is_returned(record)
 
 
 def _is_one_object(text: bytes, first: bytes, rest: bytes, *, is_whole: bool) -> bool:
@@ -261,15 +294,26 @@ def _is_table(text: bytes, delimiter: str) -> bool:
     names, *others = rows.first_rows(text, delimiter, SAMPLE_ROWS) or [[]]
     alike = sum(len(cells) == len(names) for cells in others)
     are_names = all(name.strip() and len(name) <= MAX_NAME_CHARACTERS for name in names)
-    return len(names) > 1 and are_names and alike * 2 > len(others)
+    are_objects = sum(cells[0].lstrip("\ufeff \t").startswith(("{", "[")) for cells in (names, *others) if cells)
+    return len(names) > 1 and are_names and alike * 2 > len(others) and are_objects * 2 <= len(others)
 
 
 def _format(text: bytes, container: str) -> str:
     """The format of the first record that fits one."""
+    if container == "rejects" and (stated := _stated_format(text)):
+        return stated
     pieces = list(islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES))
     if container == "jsonl" and _SPREAD_OBJECT.match(text) and not any(_fits_any(piece) for piece in pieces):
         raise Unreadable("one_object")
     return _format_of(pieces)
+
+
+def _stated_format(text: bytes) -> str:
+    """The format that the first line of a rejects file names; empty when there is no such format."""
+    first = text.lstrip().partition(b"\n")[0]
+    record = _record(Piece(1, 0, len(first), first, first)) or {}
+    stated = record.get("format")
+    return stated if isinstance(stated, str) and stated in READERS else ""
 
 
 def _format_of(pieces: Iterable[Piece | Refusal]) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ingest.document import Refusal, Unreadable
-from ingest.readers import encodings
+from ingest.readers import compression, encodings
 from ingest.readers.lines import physical_lines, start
 from ingest.readers.piece import Piece
 from review.text.strict import MAX_LINE_BYTES, Malformed, printable
@@ -46,6 +46,16 @@ def rows(
     if offset:
         stream.seek(offset)
     yield from _pieces(_Lines(stream, encoding, offset, line) if offset else heading, names, delimiter)
+
+
+def column_names(stream: encodings.ByteSource, container: str, encoding: str) -> list[str]:
+    """The names of the columns of delimited text, packed or not; none for a file of another kind."""
+    name, _, packing = container.partition(".")
+    if name not in DELIMITERS:
+        return []
+    if packing:
+        stream = compression.unpacked(stream, packing)
+    return _names(_Lines(stream, encodings.resolved(stream, encoding)), DELIMITERS[name])
 
 
 def first_rows(text: bytes, delimiter: str, count: int) -> list[list[str]]:

@@ -41,7 +41,7 @@ class Reader:
     document: Callable[[Record, Piece], Document]
     """The document of a parsed record; raises ``Malformed``."""
 
-    def read(
+    def read(  # noqa: PLR0913  how a stream is read
         self,
         stream: BinaryIO,
         *,
@@ -49,9 +49,11 @@ class Reader:
         offset: int = 0,
         line: int = 0,
         encoding: str = "utf-8",
+        change: Callable[[Document, Record], Document] | None = None,
     ) -> Iterator[Document | Refusal]:
         """Every record of ``stream``, as a document or as its refusal, in the order of the file.
 
+        ``change`` is given each document with its record, and may raise ``Malformed`` too: so a mapping is applied.
         Reading goes on after any of them when its ``end`` and ``line`` are given as ``offset`` and ``line``. Offsets
         are bytes of the file; of a packed one, bytes of what is inside; of an array in another encoding than UTF-8,
         bytes of its UTF-8 form, in which ``raw`` is too; of Parquet, rows. Raises ``Unreadable`` when the stream is not
@@ -64,6 +66,8 @@ class Reader:
             try:
                 record = parse_object(piece.body) if piece.fields is None else piece.fields
                 document = self.document(record, piece)
+                if change:
+                    document = change(document, record)
             except Malformed as fault:
                 yield Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.raw)
             else:

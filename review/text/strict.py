@@ -155,6 +155,10 @@ FAULTS: dict[str, Fault] = {
         "The row has {found} cells, and there are {expected} columns. Repair the row.",
         "这一行有 {found} 个单元格，而列数是 {expected}。请修正这一行。",
     ),
+    "not_mended": Fault(
+        "{field} does not hold the whole record. Write the whole of it there, mended, and set cut to false.",
+        "{field}中没有完整的记录。请在其中写出修正后的完整记录，并把 cut 改为 false。",
+    ),
     "not_a_block": Fault(
         "The block of lines is not built like the others: {expected} are expected. Repair it.",
         "这一段的结构与其他段不同：应为{expected}。请修正。",

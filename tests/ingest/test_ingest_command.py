@@ -168,7 +168,7 @@ def test_file_without_records_says_so(ten: Path) -> None:
         (["{ten}", "--source", "zhihu", "--licence", "mine"], "CC-BY-4.0"),
         (["{ten}", "--source", "zhihu", "--format", "docx"], "cqia, alpaca"),
         (["{ten}", "--source", "zhihu", "--encoding", "klingon"], "gb18030"),
-        (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "not available"),
+        (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "no mapping of that name"),
         (["{ten}", "--source", "zhihu", "--rules", "trim"], "trim_blanks"),
         (["{ten}", "--source", "zhihu", "--rules", "model_voice", "--dry-run"], "drop_model_voice"),
         (["{ten}", "--source", "zhihu", "--workers", "0"], "at least 1"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingest.document import NO_METADATA, RAW_KEPT_BYTES, Document, Refusal, Unreadable
 from ingest.readers import READERS, recognise
 from review.text.signature import duplicate_key
+from review.text.strict import MAX_LINE_BYTES
 from tests.ingest.faulty_lines import faulty_lines, good_lines, line, record
 
 PAIR = b'{"instruction": "q%d", "output": "a"}'
@@ -207,8 +208,8 @@ def test_faulty_lines_leave_their_neighbours_alone() -> None:
     assert [each.code for each in refused] == [code for _, code in faulty]
     assert len({each.code for each in refused}) >= 20
     for each, (wrong, _) in zip(refused, faulty, strict=True):
-        assert each.raw == wrong[:RAW_KEPT_BYTES]
-        assert each.cut == (len(wrong) > RAW_KEPT_BYTES)
+        assert each.cut == (len(wrong) > MAX_LINE_BYTES)
+        assert each.raw == (wrong[:RAW_KEPT_BYTES] if each.cut else wrong)
         assert each.end - each.offset == len(wrong) + 1
         assert each.message("en") != each.message("zh-hans")
 
@@ -252,6 +253,14 @@ def test_fifty_megabytes_on_one_line_cost_no_memory() -> None:
     found, peak = peak_memory(PAIR % 1, b"\n", long_line, PAIR % 2, container="jsonl")
     assert found == ["q1", "line_too_long", "q2"]
     assert peak < 8 << 20
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_lines_behind_one_that_is_too_long_are_told_apart(end: bytes) -> None:
+    data = b"x" * (MAX_LINE_BYTES + 9) + b"\n" + b"\n".join(good_lines(3)) + end
+    assert [each.line for each in read(data)] == [1, 2, 3, 4]
+    assert told(read(data))[0] == "line_too_long"
+    assert_resumable(data)
 
 
 def test_a_hundred_megabytes_without_a_line_feed_cost_no_memory() -> None:

@@ -17,9 +17,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from ingest import jobs, pipeline
+from ingest import jobs, mappings, pipeline
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.management.progress import Meter
+from ingest.mapping import FieldMapping, parsed
 from ingest.models import COUNTS, Chunk, Job
 from ingest.readers import READERS
 from review.models import Licence, Source
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         add("--holder", metavar="TEXT", default="", help="who holds the rights in these files")
         add("--format", metavar="NAME", default="", help=f"{', '.join(READERS)}; recognised when left out")
         add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
-        add("--mapping", metavar="FILE", help="not available in this version")
+        add("--mapping", metavar="FILE", help="how the fields become ours: a JSON file, or one kept for the source")
         add("--rules", metavar="NAME,…", type=_names, default=(), help="repairs and drops to switch on for this import")
         add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
         add("--workers", metavar="N", type=int, default=1, help="processes that share the job (default: %(default)s)")
@@ -115,7 +116,12 @@ class Command(BaseCommand):
         sizes = [path.stat().st_size for path in paths]
         with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
             for portion, counted in pipeline.rehearse(
-                paths, source=source, format=options["format"], encoding=options["encoding"], rules=options["rules"]
+                paths,
+                source=source,
+                format=options["format"],
+                encoding=options["encoding"],
+                mapping=_mapping(options["mapping"], source),
+                rules=options["rules"],
             ):
                 for refusal in portion.refusals[: SHOWN_REJECTS - counts["rejected"]]:
                     where = f"{paths[portion.file - 1]}:{refusal.line}"
@@ -147,9 +153,7 @@ class Command(BaseCommand):
 def _check_usage(options: dict[str, Any]) -> None:
     """Refuse what makes no sense, before anything is asked of the database."""
     trouble = None
-    if options["mapping"]:
-        trouble = _("--mapping is not available in this version.")
-    elif options["workers"] < 1:
+    if options["workers"] < 1:
         trouble = _("--workers must be at least 1.")
     elif options["join"] is not None:
         return
@@ -179,9 +183,27 @@ def _source(slug: str) -> Source:
     raise Refused(message, ground=Ground.INVALID)
 
 
+def _mapping(given: str | None, source: Source) -> FieldMapping | None:
+    """Return the mapping in a file, or the one that is kept for the source under that name."""
+    if not given:
+        return None
+    if Path(given).is_file():
+        return mappings.checked(Path(given).read_text(encoding="utf-8-sig", errors="replace"))
+    kept = mappings.kept_for(source).filter(name=given).first()
+    if kept is None:
+        names = ", ".join(mappings.kept_for(source).values_list("name", flat=True)) or "–"
+        message = _(
+            "There is no file %(name)s, and no mapping of that name is kept for the source (there are: %(known)s)."
+        )
+        raise Refused(message % {"name": given, "known": names}, ground=Ground.INVALID)
+    return parsed(kept.spec)
+
+
 def _submitted(options: dict[str, Any]) -> Job:
+    source = _source(options["source"])
     return jobs.submit(
-        source=_source(options["source"]),
+        source=source,
+        mapping=_mapping(options["mapping"], source),
         files=_opened(options["paths"]),
         by=None,
         licence=options["licence"],

@@ -1,0 +1,295 @@
+r"""A mapping: how the fields of a raw record become the nine, as data that a person writes; checked when it is given.
+
+An object with a value for each of ``TARGETS`` that is to be set. A value is one of
+
+* ``"question.title"``, a field of the record; ``"@output"``, what the format's reader found: one of the nine, or a fact
+* ``{"constant": "…"}``
+* ``{"join": [value, …], "with": "\n"}``, what is not empty joined into one text
+* ``{"list": [value, …]}``, each a label of its own
+* ``{"metadata": {"qid": value, …}}``, written as ``qid:…, aid:…``
+* ``{"markdown": value}``, HTML as Markdown text
+
+What it does not set stays as the reader of its ``format`` found it; without ``format``, nothing was found but facts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ingest.document import NO_METADATA, Document
+from ingest.readers import READERS, shape
+from ingest.readers.cqia import ANSWER_FROM
+from ingest.readers.facts import MAX_HTML_CHARACTERS
+from ingest.readers.markdown import markdown
+from review.text.strict import (
+    MAX_LABEL_CHARACTERS,
+    Fault,
+    Faulty,
+    Malformed,
+    json_type,
+    parse_object,
+    printable,
+    string_list,
+    text_field,
+)
+
+MAX_BYTES = 1 << 16
+FORMAT = "format"
+BARE_FORMAT = "entries"
+"""The format of a mapping that names none: facts, and nothing that must be there."""
+
+TEXTS = ("instruction", "input", "output", "metadata", "copyright")
+LABELS = ("major", "minor", "domain")
+TARGETS = (*TEXTS, *LABELS, "answer_from", "external_id")
+FORMS = ("field", "constant", "join", "list", "metadata", "markdown")
+
+MAPPING_FAULTS: dict[str, Fault] = {
+    "unknown_target": Fault(
+        "The mapping sets {field}, which is none of: {known}.",
+        "映射设置了{field}，可设置的只有：{known}。",
+    ),
+    "unknown_form": Fault(
+        "The mapping gives {field} a value of no known form. Give the name of a field, or an object with one of: "
+        "{known}.",
+        "映射中{field}的写法无法识别。请写字段名，或写含有以下之一的对象：{known}。",
+    ),
+    "wrong_value": Fault(
+        "In the mapping {field} must be {expected}, and is {found}.",
+        "映射中{field}必须是{expected}，这里却是{found}。",
+    ),
+    "unknown_format": Fault(
+        "The mapping names the format {name}. Known are: {known}.",
+        "映射指定的格式 {name} 不存在。可用的格式：{known}。",
+    ),
+    "sets_nothing": Fault(
+        "The mapping sets nothing. Give a value for instruction at least, or name a format.",
+        "映射没有设置任何内容。请至少设置 instruction，或指定 format。",
+    ),
+}
+
+type Value = Callable[[shape.Record, Document], list[str]]
+"""The texts that a value comes to in a record; none where the record has nothing there."""
+
+
+class BadMapping(Faulty):
+    """A mapping that cannot be used; its codes are the keys of ``MAPPING_FAULTS``."""
+
+    faults = MappingProxyType(MAPPING_FAULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """A mapping, checked and ready for use."""
+
+    spec: Mapping[str, object]
+    values: Mapping[str, Value]
+
+    @property
+    def format(self) -> str:
+        """The name of the reader that it builds on; empty when any may be recognised."""
+        named = self.spec.get(FORMAT)
+        return str(named) if named else BARE_FORMAT if "instruction" in self.values else ""
+
+    def applied(self, document: Document, record: shape.Record) -> Document:
+        """The document with what the mapping sets; raises ``Malformed`` where the record does not fit it."""
+        changes: dict[str, object] = {}
+        for target, value in self.values.items():
+            changes |= _SETTERS[target](target, value(record, document))
+        if not changes.get("instruction", document.instruction) and "instruction" in self.values:
+            raise Malformed("empty", "/instruction")
+        return document._replace(**changes)  # type: ignore[arg-type]  # each setter gives what its field takes
+
+
+def read(body: bytes) -> FieldMapping:
+    """The mapping that a file or a form holds as JSON; raises ``BadMapping`` or, for what is no JSON, ``Malformed``."""
+    return parsed(parse_object(body.strip().removeprefix(b"\xef\xbb\xbf"), limit=MAX_BYTES))
+
+
+def parsed(spec: Mapping[str, object]) -> FieldMapping:
+    """The mapping of a parsed object; raises ``BadMapping``."""
+    named = spec.get(FORMAT)
+    if named is not None and (not isinstance(named, str) or named not in READERS):
+        raise BadMapping("unknown_format", f"/{FORMAT}", name=printable(str(named)), known=", ".join(READERS))
+    values = {target: _value(value, pointer) for target, value, pointer in _targets(spec) if value is not None}
+    if not values and not named:
+        raise BadMapping("sets_nothing")
+    return FieldMapping(MappingProxyType(dict(spec)), MappingProxyType(values))
+
+
+def proposed(names: Iterable[str]) -> dict[str, object]:
+    """A mapping to begin with for a record with these fields: the first two of them as question and answer."""
+    found = [*names, "", ""]
+    return {"instruction": found[0], "output": found[1] or {"constant": ""}, "metadata": {"metadata": {}}}
+
+
+def _targets(spec: Mapping[str, object]) -> Iterable[tuple[str, object, str]]:
+    """Every target with its value and where that stands; ``task_type`` may hold the two kinds of labels."""
+    for key, value in spec.items():
+        if key == FORMAT:
+            continue
+        if key == "task_type" and isinstance(value, Mapping):
+            yield from ((_known(inner, f"/{key}/{inner}"), below, f"/{key}/{inner}") for inner, below in value.items())
+        else:
+            yield _known(key, f"/{printable(key)}"), value, f"/{key}"
+
+
+def _known(target: str, pointer: str) -> str:
+    if target not in TARGETS:
+        raise BadMapping("unknown_target", pointer, known=", ".join((*TARGETS, FORMAT)))
+    return target
+
+
+def _value(given: object, pointer: str) -> Value:
+    if isinstance(given, str):
+        return _field(given, pointer)
+    if not isinstance(given, Mapping):
+        raise BadMapping("unknown_form", pointer, known=", ".join(FORMS))
+    forms = [name for name in FORMS if name in given]
+    if len(forms) != 1 or not given.keys() <= {*forms, *({"with"} if forms == ["join"] else set())}:
+        raise BadMapping("unknown_form", pointer, known=", ".join(FORMS))
+    return _FORMS[forms[0]](given, f"{pointer}/{forms[0]}")
+
+
+def _field(name: str, pointer: str) -> Value:
+    if not name:
+        raise BadMapping("wrong_value", pointer, expected="string", found="null")
+    if name.startswith("@"):
+        return lambda _record, document: _texts(_found(document, name[1:]), f"/{name}")
+    path = name.split(".")
+    return lambda record, _document: _texts(_at(record, name, path), f"/{name}")
+
+
+def _at(record: shape.Record, name: str, path: list[str]) -> object:
+    """What stands under a name, or along a path of names and places in lists."""
+    if name in record:
+        return record[name]
+    value: object = record
+    for step in path:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step[:9]) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _found(document: Document, name: str) -> object:
+    """What the reader found: one of the nine fields, or a fact."""
+    value = getattr(document, name) if name in TARGETS and name != "copyright" else document.facts.get(name)
+    return list(value) if isinstance(value, tuple) else None if value == NO_METADATA else value
+
+
+def _texts(value: object, pointer: str) -> list[str]:
+    """The texts in a value: itself, or the entries of a list; nothing where it is null or empty."""
+    entries = value if isinstance(value, list) else [value]
+    found = [_text(entry, pointer) for entry in entries if entry is not None and entry != ""]
+    return [text for text in found if text]
+
+
+def _text(entry: object, pointer: str) -> str:
+    if type(entry) in {int, float}:
+        return str(entry)
+    if not isinstance(entry, str):
+        raise Malformed("wrong_type", pointer, expected="string", found=json_type(entry))
+    return text_field(entry, pointer, max_characters=MAX_HTML_CHARACTERS)
+
+
+def _named_field(given: Mapping[str, object], pointer: str) -> Value:
+    return _field(_string(given["field"], pointer), pointer)
+
+
+def _constant(given: Mapping[str, object], pointer: str) -> Value:
+    text = _string(given["constant"], pointer)
+    return lambda _record, _document: [text] if text else []
+
+
+def _join(given: Mapping[str, object], pointer: str) -> Value:
+    parts = _values(given["join"], pointer)
+    between = _string(given.get("with", "\n"), pointer.removesuffix("join") + "with")
+
+    def joined(record: shape.Record, document: Document) -> list[str]:
+        texts = [text for part in parts for text in part(record, document)]
+        return [between.join(texts)] if texts else []
+
+    return joined
+
+
+def _list(given: Mapping[str, object], pointer: str) -> Value:
+    parts = _values(given["list"], pointer)
+    return lambda record, document: [text for part in parts for text in part(record, document)]
+
+
+def _metadata(given: Mapping[str, object], pointer: str) -> Value:
+    named = given["metadata"]
+    if not isinstance(named, Mapping):
+        raise BadMapping("wrong_value", pointer, expected="object", found=json_type(named))
+    values = {name: _value(value, f"{pointer}/{name}") for name, value in named.items()}
+
+    def written(record: shape.Record, document: Document) -> list[str]:
+        texts = {name: value(record, document) for name, value in values.items()}
+        return [shape.metadata_of(**{name: "，".join(found) for name, found in texts.items()})]
+
+    return written
+
+
+def _as_markdown(given: Mapping[str, object], pointer: str) -> Value:
+    inner = _value(given["markdown"], pointer)
+    return lambda record, document: [markdown(text) for text in inner(record, document)]
+
+
+def _values(given: object, pointer: str) -> list[Value]:
+    if not isinstance(given, list):
+        raise BadMapping("wrong_value", pointer, expected="array", found=json_type(given))
+    return [_value(part, f"{pointer}/{place}") for place, part in enumerate(given)]
+
+
+def _string(given: object, pointer: str) -> str:
+    if not isinstance(given, str):
+        raise BadMapping("wrong_value", pointer, expected="string", found=json_type(given))
+    return given
+
+
+_FORMS: dict[str, Callable[[Mapping[str, object], str], Value]] = {
+    "field": _named_field,
+    "constant": _constant,
+    "join": _join,
+    "list": _list,
+    "metadata": _metadata,
+    "markdown": _as_markdown,
+}
+
+
+def _set_text(target: str, texts: list[str]) -> dict[str, object]:
+    return {target: text_field("\n".join(texts), f"/{target}", allow_empty=target != "instruction")}
+
+
+def _set_metadata(target: str, texts: list[str]) -> dict[str, object]:
+    return {target: text_field("\n".join(texts), f"/{target}") or NO_METADATA}
+
+
+def _set_copyright(target: str, texts: list[str]) -> dict[str, object]:
+    return {"claimed_copyright": text_field("\n".join(texts), f"/{target}")}
+
+
+def _set_labels(target: str, texts: list[str]) -> dict[str, object]:
+    return {target: string_list(list(dict.fromkeys(text.strip() for text in texts)), f"/{target}")}
+
+
+def _set_answer_from(target: str, texts: list[str]) -> dict[str, object]:
+    author = "".join(texts).strip().lower()
+    return {target: author if author in ANSWER_FROM else ""}
+
+
+def _set_external_id(target: str, texts: list[str]) -> dict[str, object]:
+    return {target: text_field("".join(texts), f"/{target}", max_characters=MAX_LABEL_CHARACTERS) or None}
+
+
+_SETTERS: dict[str, Callable[[str, list[str]], dict[str, object]]] = {
+    **dict.fromkeys(TEXTS, _set_text),
+    **dict.fromkeys(LABELS, _set_labels),
+    "metadata": _set_metadata,
+    "copyright": _set_copyright,
+    "answer_from": _set_answer_from,
+    "external_id": _set_external_id,
+}

@@ -1,0 +1,220 @@
+"""Mappings: what each form of a value makes of a record, what is refused and where, and how they are kept and used."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from ingest import mappings
+from ingest.document import NO_METADATA, Document
+from ingest.mapping import TARGETS, BadMapping, FieldMapping, parsed, proposed, read
+from ingest.models import Job, Mapping
+from ingest.readers import READERS
+from review.models import Record, Source, User
+from review.refused import Refused
+from review.text.strict import Malformed
+from tests.ingest.importing import counts, imported
+from tests.ingest.pages import sent, signed_in, text, upload
+
+RECORD = {
+    "问": {"标题": "竹子开花吗？", "说明": "老家的竹林今年变黄了。"},
+    "答": "<p>会，<b>一生</b>一次。</p>",
+    "标签": ["植物", "竹子", "植物"],
+    "编号": 7,
+    "note": None,
+}
+SPEC = {
+    "instruction": {"join": ["问.标题", "问.说明"]},
+    "output": {"markdown": "答"},
+    "domain": {"list": [{"constant": "科普"}, "标签"]},
+    "metadata": {"metadata": {"qid": "编号", "missing": "note"}},
+    "answer_from": {"constant": "human"},
+    "external_id": "编号",
+}
+
+
+def applied(spec: dict[str, Any], record: dict[str, Any] = RECORD, name: str = "entries") -> Document:
+    mapping = parsed(spec)
+    data = json.dumps(record, ensure_ascii=False).encode()
+    (found,) = READERS[name].read(io.BytesIO(data), change=mapping.applied)
+    assert isinstance(found, Document), found
+    return found
+
+
+def test_every_form_of_a_value() -> None:
+    found = applied(SPEC)
+    assert found.instruction == "竹子开花吗？\n老家的竹林今年变黄了。"
+    assert found.output == "会，**一生**一次。"
+    assert found.domain == ("科普", "植物", "竹子")
+    assert found.metadata == "qid:7"
+    assert (found.answer_from, found.external_id) == ("human", "7")
+    assert (found.major, found.minor, found.input) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text_found"),
+    [
+        ("编号", "7"),
+        ({"field": "问.标题"}, "竹子开花吗？"),
+        ({"constant": "固定的话"}, "固定的话"),
+        ({"join": ["问.标题", "nothing", "编号"], "with": " / "}, "竹子开花吗？ / 7"),
+        ({"join": [{"constant": "甲"}, {"join": ["编号", {"constant": "乙"}], "with": "-"}], "with": ""}, "甲7-乙"),
+        ("标签.1", "竹子"),
+        ("标签", "植物\n竹子\n植物"),
+        ("nothing.below", ""),
+        ("note", ""),
+        ({"metadata": {"a": "编号", "b": "note"}}, "a:7"),
+    ],
+)
+def test_values_come_to_texts(value: object, text_found: str) -> None:
+    assert applied({"instruction": "问.标题", "output": value}).output == text_found
+
+
+def test_what_the_format_found_can_be_used_and_kept() -> None:
+    record = {"title": "如何煮面？", "body": "<p>水开下面。</p>", "votes": "1.2 万", "tags": ["做饭"]}
+    spec = {"format": "articles", "metadata": {"metadata": {"votes": "@votes"}}, "domain": {"list": ["@tags"]}}
+    found = applied(spec, record, "articles")
+    assert (found.instruction, found.output, found.metadata) == ("如何煮面？", "水开下面。", "votes:12000")
+    assert found.domain == ("做饭",)
+    assert (
+        applied({"output": {"join": ["@output", {"constant": "完。"}]}}, record, "articles").output
+        == "水开下面。\n完。"
+    )
+    assert applied({"metadata": "@metadata"}, record, "articles").metadata == NO_METADATA
+
+
+def test_task_type_may_hold_both_kinds_of_labels() -> None:
+    found = applied(
+        {"instruction": "问.标题", "task_type": {"major": {"list": [{"constant": "问答"}]}, "minor": "标签"}}
+    )
+    assert (found.major, found.minor) == (("问答",), ("植物", "竹子"))
+
+
+def test_a_record_that_does_not_fit_is_refused_with_its_field() -> None:
+    for spec, code, pointer in (
+        ({"instruction": "nothing"}, "empty", "/instruction"),
+        ({"instruction": "问"}, "wrong_type", "/问"),
+        ({"instruction": "问.标题", "domain": {"list": [{"constant": "长" * 300}]}}, "field_too_long", "/domain/0"),
+        ({"instruction": "问.标题", "output": {"join": ["答"] * 9000}}, "field_too_long", "/output"),
+    ):
+        (refusal,) = READERS["entries"].read(io.BytesIO(json.dumps(RECORD).encode()), change=parsed(spec).applied)
+        assert not isinstance(refusal, Document)
+        assert (refusal.code, refusal.pointer) == (code, pointer)
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "pointer"),
+    [
+        ({}, "sets_nothing", ""),
+        ({"instructions": "a"}, "unknown_target", "/instructions"),
+        ({"task_type": {"third": "a"}}, "unknown_target", "/task_type/third"),
+        ({"human_verified": {"constant": "true"}}, "unknown_target", "/human_verified"),
+        ({"instruction": 7}, "unknown_form", "/instruction"),
+        ({"instruction": {"constant": "a", "join": []}}, "unknown_form", "/instruction"),
+        ({"instruction": {"constant": "a", "with": "b"}}, "unknown_form", "/instruction"),
+        ({"instruction": {"join": ["a", {"list": 7}]}}, "wrong_value", "/instruction/join/1/list"),
+        ({"instruction": {"join": ["a"], "with": 7}}, "wrong_value", "/instruction/with"),
+        ({"instruction": {"constant": ["a"]}}, "wrong_value", "/instruction/constant"),
+        ({"instruction": ""}, "wrong_value", "/instruction"),
+        ({"metadata": {"metadata": "a"}}, "wrong_value", "/metadata/metadata"),
+        ({"format": "docx"}, "unknown_format", "/format"),
+        ({"format": 7}, "unknown_format", "/format"),
+    ],
+)
+def test_a_bad_mapping_says_what_is_wrong_and_where(spec: dict[str, Any], code: str, pointer: str) -> None:
+    with pytest.raises(BadMapping) as caught:
+        parsed(spec)
+    assert (caught.value.code, caught.value.pointer) == (code, pointer)
+    assert "{" not in caught.value.message("en").replace('{"', "")
+    assert caught.value.message("en") != caught.value.message("zh-hans")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"instruction": "a", "instruction": "b"}', b"x" * (1 << 17)])
+def test_what_is_no_object_is_no_mapping(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(body)
+
+
+def test_a_proposal_is_a_mapping() -> None:
+    assert set(parsed(proposed(["甲", "乙", "丙"])).values) <= set(TARGETS)
+    assert parsed(proposed(["甲"])).format == "entries"
+
+
+@pytest.fixture
+def mapping() -> FieldMapping:
+    return parsed(SPEC)
+
+
+@pytest.fixture
+def zhihu(db: None) -> Source:
+    return Source.objects.get(slug="zhihu")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_keeps_its_mapping_and_reads_by_it(mapping: FieldMapping) -> None:
+    job = imported(json.dumps(RECORD, ensure_ascii=False).encode(), mapping=mapping, source="zhihu")
+    assert counts(job) == {"read": 1, "new": 1}
+    assert job.options == {"mapping": SPEC}
+    revision = Record.objects.get().revision
+    assert revision.instruction.startswith("竹子开花吗？")
+    assert revision.domain == ["科普", "植物", "竹子"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_takes_a_file_or_one_kept_for_the_source(
+    tmp_path: Path, zhihu: Source, mapping: FieldMapping
+) -> None:
+    data, spec = tmp_path / "数据.csv", tmp_path / "映射.json"
+    data.write_text("甲,乙\n花为什么香？,为了引来昆虫。\n", encoding="utf-8")
+    spec.write_text('\ufeff{"instruction": "甲", "output": "乙"}', encoding="utf-8")
+    call_command("ingest", str(data), source="zhihu", mapping=str(spec), verbosity=0)
+    assert Record.objects.get().revision.output == "为了引来昆虫。"
+    kept = parsed({"instruction": "甲", "output": {"constant": "不知道。"}})
+    mappings.keep(kept, source=zhihu, name="两列", by=None)
+    call_command("ingest", str(data), source="zhihu", mapping="两列", verbosity=0)
+    assert Record.objects.filter(revision__output="不知道。").count() == 1
+
+
+@pytest.mark.django_db
+def test_keeping_under_a_name_replaces(zhihu: Source, mapping: FieldMapping) -> None:
+    mappings.keep(mapping, source=zhihu, name="一", by=None)
+    mappings.keep(parsed({"instruction": "x"}), source=zhihu, name=" 一 ", by=None)
+    assert [kept.spec for kept in mappings.kept_for(zhihu)] == [{"instruction": "x"}]
+    with pytest.raises(Refused):
+        mappings.keep(mapping, source=zhihu, name="  ", by=None)
+
+
+@pytest.mark.django_db
+def test_the_page_shows_the_fields_and_what_a_mapping_makes_of_them(gao: User, zhihu: Source) -> None:
+    client = signed_in(gao)
+    place = upload(client, sent(json.dumps(RECORD, ensure_ascii=False).encode()), source="zhihu")
+    page = text(client.get(place))
+    assert "No format fits" in page
+    assert "问.标题" in page
+    said = {"source": "zhihu", "mapping": json.dumps(SPEC, ensure_ascii=False), "mapping_name": "竹"}
+    client.post(place, said)
+    page = text(client.get(place))
+    assert "老家的竹林今年变黄了。" in page
+    assert "No format fits" not in page
+    assert not Mapping.objects.exists()
+    client.post(f"{place}submit/", said)
+    assert Job.objects.get().options["mapping"] == SPEC
+    assert Mapping.objects.get().name == "竹"
+    other = upload(client, sent(b"{}"), source="zhihu")
+    assert 'name="take"' in text(client.get(other))
+    client.post(other, {"source": "zhihu", "take": "竹"})
+    assert "markdown" in text(client.get(other))
+
+
+@pytest.mark.django_db
+def test_a_bad_mapping_is_told_on_the_page_and_imports_nothing(gao: User, zhihu: Source) -> None:
+    client = signed_in(gao)
+    place = upload(client, sent(json.dumps(RECORD).encode()), source="zhihu")
+    client.post(place, {"source": "zhihu", "mapping": '{"instruction": {"joined": []}}'})
+    assert "The mapping cannot be used." in text(client.get(place))
+    answer = client.post(f"{place}submit/", {"source": "zhihu", "mapping": "{"})
+    assert answer.status_code == 422
+    assert not Job.objects.exists()
