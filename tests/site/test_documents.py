@@ -1,6 +1,7 @@
 """Documents keep up with what they describe."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,10 +21,7 @@ def test_every_setting_is_explained() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files_that_are_there(document: object) -> None:
-    from pathlib import Path  # noqa: PLC0415  for the parameter alone
-
-    assert isinstance(document, Path)
+def test_links_lead_to_files_that_are_there(document: Path) -> None:
     linked = LINK.findall(document.read_text(encoding="utf-8"))
     assert [link for link in linked if not (document.parent / link).exists()] == []
 
@@ -32,3 +30,15 @@ def test_both_readmes_have_the_same_parts() -> None:
     english, chinese = ((REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
     for part in (r"^## ", r"^\| `", r"^```", r"^!\["):
         assert len(re.findall(part, english, re.MULTILINE)) == len(re.findall(part, chinese, re.MULTILINE)), part
+
+
+def test_every_promise_names_tests_that_are_there() -> None:
+    page = (REPOSITORY / "docs" / "promises.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.split("\n") if re.match(r"\| P\d+ ", line)]
+    assert [row[1].strip() for row in rows] == [f"P{number}" for number in range(1, 11)]
+    tests = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"def (test_\w+)", tests))
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row[4])
+        assert named, row[1]
+        assert set(named) <= known, row[1]
