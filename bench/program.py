@@ -11,6 +11,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
+from exports import build as builder
+from exports import cutting
+from exports.models import Policy
+from exports.options import Options
+from exports.rows import live_lines
 from review import claims
 from review.models import Cause, Claim, Decision, Record, Role, State, User, Verdict
 from review.workflow import move
@@ -67,6 +72,26 @@ def export(version: str, folder: Path) -> tuple[float, int]:
     started = perf_counter()
     released = command("export_release", version, "--out", str(folder / version))
     return perf_counter() - started, released["records"]
+
+
+def build(version: str) -> tuple[float, int]:
+    """Cut a release, then write its folder, hashed and synced; return the seconds of the writing, and records."""
+    chosen = Policy.objects.get(slug="research")
+    release = cutting.cut(version=version, policy=chosen, options=Options(), by=None)
+    started = perf_counter()
+    builder.build(release.pk)
+    return perf_counter() - started, release.records
+
+
+def stream() -> tuple[float, float, int]:
+    """Read the live stream of records; return the seconds to its first piece, to its end, and its lines."""
+    licences = Policy.objects.get(slug="research").licences
+    started = perf_counter()
+    first, lines = 0.0, 0
+    for piece in live_lines(Record.objects.releasable(licences)):
+        first = first or perf_counter() - started
+        lines += piece.count(b"\n")
+    return first, perf_counter() - started, lines
 
 
 def claim(by: User) -> object:

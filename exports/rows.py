@@ -39,11 +39,15 @@ FIELDS = tuple(_VALUES)
 
 
 def _object(values: dict[str, str]) -> str:
-    """Return the SQL that writes a JSON object as `json.dumps` does; `values` are SQL expressions by key."""
-    return " || ', ' || ".join(f"'\"{key}\": ' || {value}" for key, value in values.items())
+    """Return the SQL that writes a JSON object as `json.dumps` does; `values` are SQL expressions by key.
+
+    One `concat` writes into one buffer, where a chain of `||` would copy what is there already again and again.
+    """
+    parts = [f"'{', ' if number else '{'}\"{key}\": ', {value}" for number, (key, value) in enumerate(values.items())]
+    return f"concat({', '.join(parts)}, '}}')"
 
 
-LINE = f"'{{' || {_object(_VALUES)} || '}}'"
+LINE = _object(_VALUES)
 """One line as SQL, over `wording` (a revision) and `said` (a row with `copyright`)."""
 
 _ALIASED = """(
@@ -77,7 +81,7 @@ _ALIASED_VALUES = _VALUES | {
     + _aliased("domain", "wording.domain")
     + "::text ELSE wording.domain_text END",
 }
-ALIASED_LINE = f"'{{' || {_object(_ALIASED_VALUES)} || '}}'"
+ALIASED_LINE = _object(_ALIASED_VALUES)
 """The same where labels have been merged: slower, and used by no release that knows no alias."""
 
 _WORDING = """
@@ -86,17 +90,14 @@ _WORDING = """
     ) wording
 """
 
-_HEAD = """'{"id": ' || said.id || ', "sha256": "'"""
-_TAIL = "'\", ' || " + _object(
-    {
-        "licence": "to_json(said.licence)",
-        "holder": "to_json(said.holder)",
-        "external_id": "COALESCE(to_json(said.external_id)::text, 'null')",
-    }
+_HEAD = """concat('{"id": ', said.id, ', "sha256": "')"""
+_TAIL = """concat('", "licence": ', to_json(said.licence), ', "holder": ', to_json(said.holder), ', "external_id": ',
+    COALESCE(to_json(said.external_id)::text, 'null'), '}')"""
+_KIND = (
+    "concat(said.licence, '|', wording.answer_from, CASE WHEN wording.author_id IS NULL THEN '|' ELSE '|edited' END)"
 )
-_KIND = "said.licence || '|' || wording.answer_from || CASE WHEN wording.author_id IS NULL THEN '|' ELSE '|edited' END"
 _FROZEN = f"""
-    SELECT LINE, {_HEAD}, {_TAIL} || '}}', {_KIND} FROM (
+    SELECT LINE, {_HEAD}, {_TAIL}, {_KIND} FROM (
         SELECT frozen.position, frozen.record_id AS id, frozen.revision_id, frozen.external_id,
             COALESCE(rights.published_text, %(no_copyright)s) AS copyright,
             COALESCE(rights.licence, %(unknown)s) AS licence, COALESCE(rights.holder, '') AS holder

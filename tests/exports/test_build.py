@@ -294,7 +294,7 @@ def test_build_whose_lease_has_run_out_is_taken_over(approved: Approved) -> None
 def test_withdrawn_release_is_not_built(approved: Approved) -> None:
     approved()
     release = built()
-    Release.objects.filter(pk=release.pk).update(state="withdrawn")
+    Release.objects.filter(pk=release.pk).update(state="withdrawn", withdrawn_at=timezone.now(), reason="x")
     with pytest.raises(Refused, match="withdrawn"):
         build.build(release.pk)
 

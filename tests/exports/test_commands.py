@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.utils import timezone
 
 from exports import build
 from exports.management.commands import export_release
@@ -128,7 +129,7 @@ def test_export_release_again_with_other_options_is_refused(
 
 def test_export_release_of_withdrawn_version_is_refused(approved: Approved, tmp_path: Path) -> None:
     approved(2)
-    Release.objects.filter(pk=built().pk).update(state="withdrawn")
+    Release.objects.filter(pk=built().pk).update(state="withdrawn", withdrawn_at=timezone.now(), reason="x")
     ran = run("export_release", "v1", "--out", tmp_path / "out")
     assert (ran.status, "withdrawn" in ran.err) == (1, True)
 

@@ -10,8 +10,11 @@ import pytest
 
 from exports.models import Release
 from exports.options import splits
+from exports.verify import check_folder
+from review.models import User
 from tests.conftest import REPOSITORY
-from tests.exports.conftest import Approved, built
+from tests.exports.conftest import Approved, approve_waiting, built
+from tests.exports.test_commands import run
 from tests.factories import candidate
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +97,29 @@ def test_registry_of_llama_factory_has_the_form_of_the_real_one(
         assert {key: type(value) for key, value in entry.items()}.items() <= known.items()
         assert set(entry["columns"]) <= columns | {"prompt", "query", "response"}
         assert set(entry.get("tags", {})) <= tags | {"system_tag"}
+
+
+FILES = {
+    "100poison": "100poison",
+    "ruozhiba": "ruozhiba",
+    "law_gee": "law-gee",
+    "segmentfault": "segmentfault",
+    "xhs": "xiaohongshu",
+    "zhihu_8.0-8.5": "zhihu",
+    "translate_classical": "classical-translation",
+    "bkmy_symptom": "medical-encyclopedia",
+    "10why": "encyclopedia-articles",
+    "baobao": "mba",
+}
+"""The upstream files, and the sources of ours that take them."""
+
+
+def test_release_of_all_upstream_files_loads(shared_data: Path, lin: User, release_root: Path, tmp_path: Path) -> None:
+    """Every configuration, in every form; Parquet and JSONL hold equal rows, and every line is verified again."""
+    for path in sorted((shared_data / "finished").glob("*.jsonl")):
+        run("ingest", path, "--source", FILES[path.stem], "--licence", "CC-BY-4.0", "--holder", "某人")
+    approve_waiting(lin)
+    release = built("v1", formats=("cqia", "alpaca", "sharegpt", "messages", "parquet"))
+    assert release.records > 8000
+    assert check_folder(release_root / "v1").problems == []
+    check(release, load(release_root / "v1", tmp_path / "cache"))
