@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +18,28 @@ from ingest.parts import File
 from ingest.pipeline import CHUNK_BYTES, Portion, portions
 from ingest.readers import first_fields, recognise
 from ingest.stages import Stages
+from ingest.thresholds import Thresholds
 from review import intake
 from review.models import Batch
+from review.text.rules import Chosen
+from review.text.rules.trial import Trials, tried
 from review.text.strict import explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ingest.document import Refusal
     from ingest.mapping import FieldMapping
     from ingest.models import Job
     from ingest.readers.recognition import Recognised
     from review.models import Source
+    from review.text.rules import Texts
     from review.text.strict import Parameters
 
 SHOWN_CANDIDATES = 20
 SHOWN_REFUSALS = 5
+TRIED = 1000
+"""How many candidates the rules are tried on before an import."""
 
 ON_A_PAGE = {
     "other_encoding": _("The file is not UTF-8 but looks like %(guess)s. Choose that encoding and look again."),
@@ -85,6 +93,8 @@ class Preview:
     unknown_keys: Counter[str] = field(default_factory=Counter)
     fields: list[tuple[str, str]] = field(default_factory=list)
     """The fields of the first record, by the names that a mapping calls them, with the beginnings of what they hold."""
+    trials: Trials | None = None
+    """What every rule would find in the first candidates, the repairs of the source left out."""
     is_whole: bool = True
     """The counts are those of the whole files, not of their beginnings."""
 
@@ -104,21 +114,25 @@ class Preview:
         return next((look.guess for look in self.looks if look.guess), "")
 
 
-def look_at(
+def look_at(  # noqa: PLR0913  what a look depends on
     files: Sequence[Given],
     *,
     source: "Source | None",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
     mapping: "FieldMapping | None" = None,
+    rule: str = "",
 ) -> Preview:
-    """Recognise each file and, once the source is known, count the records of their beginnings without writing."""
+    """Recognise each file and, once the source is known, count the records of their beginnings without writing.
+
+    Every rule is tried on the first candidates; `rule` is the one of which samples are wanted.
+    """
     format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     preview = Preview([_look(file, format, encoding) for file in files])
     preview.fields = next((fields for file in files if (fields := first_fields(file.path, encoding))), [])
     if source is None:
         return preview
-    ledger = intake.Ledger(Batch(pk=0, source=source))
+    ledger, stages = intake.Ledger(Batch(pk=0, source=source)), Stages.of(source, mapping=mapping, is_rehearsal=True)
     for look in preview.looks:
         if look.found is None:
             continue
@@ -126,10 +140,21 @@ def look_at(
             preview.is_whole = False
             break
         try:
-            _add(preview, _first_portion(look, Stages.of(source, mapping=mapping, is_rehearsal=True)), ledger)
+            _add(preview, _first_portion(look, stages), ledger)
         except Unreadable as error:
             look.trouble = explained(error.code, error.parameters)
+    preview.trials = tried(_texts(preview, stages), sampled=[rule])
     return preview
+
+
+def _texts(preview: Preview, stages: Stages) -> "Iterator[tuple[int, Texts]]":
+    """Yield the first candidates as they stand in the files."""
+    untouched, left = replace(stages, rules=Chosen(()), thresholds=Thresholds()), TRIED
+    for look in preview.looks:
+        portion = _first_portion(look, untouched) if left and not look.trouble else None
+        for item in portion.prepared[:left] if portion else ():
+            left -= 1
+            yield item.candidate.line, item.texts(stages.source)
 
 
 def written(spec: "Mapping[str, object]") -> str:

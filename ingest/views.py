@@ -28,6 +28,7 @@ from ingest.staging import Staging
 from review import access
 from review.models import Retraction, Source
 from review.refused import Refused
+from review.text.rules import RULES
 from review.views.answers import Request, SeeOther, go_to, page, refusal
 
 type View = Callable[..., HttpResponseBase]
@@ -303,11 +304,18 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
             "rejects": rejects[: overview.SHOWN_REJECTS],
             "unknown_keys": job.unknown_keys().most_common(),
             "dropped": job.dropped_because().most_common(),
+            "repairs": [(RULES[rule], number) for rule, number in _repairs(job)],
             "templates": job.tally().get("template", Counter()).most_common(),
             "scores": sorted(job.tally().get("score", Counter()).items()),
             "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),
         }
     return page(request, "ingest/job.html", context, status=status)
+
+
+def _repairs(job: Job) -> list[tuple[str, int]]:
+    """Return what repairs did in a job, by the rules that there still are."""
+    done: Counter[str] = job.tally().get("repair", Counter())
+    return [(rule, number) for rule, number in done.most_common() if rule in RULES]
 
 
 def _done(request: Request, job: Job, verb: Callable[[], object], said: str) -> HttpResponse:
@@ -349,12 +357,12 @@ def _kept_mapping(request: Request) -> Mapping | None:
     return mappings.kept_for(source).filter(name=name).first() if name and source else None
 
 
-def _look_at(staged: Staging, form: ImportForm) -> preview.Preview:
+def _look_at(staged: Staging, form: ImportForm, rule: str = "") -> preview.Preview:
     files = [preview.Given(file.number, file.name, staged.path(file), file.size) for file in staged.files]
     said = form.cleaned_data
     source: Source | None = said.get("source")
     read_as = {name: said.get(name, "") for name in ("format", "encoding")}
-    return preview.look_at(files, source=source, mapping=said.get("mapping"), **read_as)
+    return preview.look_at(files, source=source, mapping=said.get("mapping"), rule=rule, **read_as)
 
 
 def _show_look(  # noqa: PLR0913  what the page may have to say
@@ -367,7 +375,7 @@ def _show_look(  # noqa: PLR0913  what the page may have to say
     status: int = 200,
 ) -> HttpResponse:
     form.is_valid()
-    found = found or _look_at(staged, form)
+    found = found or _look_at(staged, form, request.GET.get("rule", ""))
     source = form.cleaned_data.get("source")
     context = {"staged": staged, "form": form, "preview": found, "problem": problem}
     context |= {"kept": mappings.kept_for(source) if source else (), "proposal": preview.proposal(found)}

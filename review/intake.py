@@ -10,7 +10,8 @@ import orjson
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from review import flags, unread, workflow
+from review import unread, workflow
+from review.flags import Places, places
 from review.models import Cause, Intake, State
 from review.text.rules import Texts
 from review.text.signature import content_hash, duplicate_key
@@ -83,12 +84,18 @@ class Prepared:
     minor: Sequence[str]
     domain: Sequence[str]
     answer_from: str
-    flags: flags.Places
+    flags: Places = field(default_factory=dict)
     revision: int = 0
 
     @property
     def state(self) -> State:
         return State.WAITING if self.candidate.output.strip() else State.UNANSWERED
+
+    def texts(self, source: "Source") -> Texts:
+        """Return what rules look at."""
+        candidate = self.candidate
+        texts = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
+        return Texts(*texts, self.major, self.minor, self.domain, self.answer_from, source.names)
 
     def wanted(self, rule: "Looks") -> int:
         """Return how many decisions are wanted, by the source's rule for second looks."""
@@ -114,18 +121,9 @@ def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
         answer_from=answer_from,
     )
     key = duplicate_key(candidate.instruction, candidate.input, candidate.output)
-    texts = Texts(
-        candidate.instruction,
-        candidate.input,
-        candidate.output,
-        candidate.metadata,
-        major,
-        minor,
-        domain,
-        answer_from,
-        source.names,
-    )
-    return Prepared(candidate, key, content, major, minor, domain, answer_from, flags.places(texts, source=source))
+    made = Prepared(candidate, key, content, major, minor, domain, answer_from)
+    made.flags = places(made.texts(source), source=source)
+    return made
 
 
 def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from review import access
@@ -10,6 +11,8 @@ from review.forms import Reason
 from review.models import Role, State
 from review.text import diff as differences
 from review.text import marks
+from review.text.rules import RULES
+from review.views.desk import field_words
 from review.views.reading import MARK_WORDS
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from review.models import Original, Revision, User
+    from review.text.rules import Rule
 
 register = template.Library()
 
@@ -88,6 +92,24 @@ def marked(text: str) -> "Iterator[marks.Segment]":
 def edited(text: str) -> "Iterator[marks.Segment]":
     """Return a deleted or inserted text in stretches: here line ends have signs as well."""
     return marks.segments(text, line_ends=True)
+
+
+@register.filter
+def rule_sentence(rule: "Rule") -> str:
+    """Return what a rule is about, in the language in use."""
+    return rule.sentence(get_language() or "")
+
+
+@register.filter
+def rule_name(name: str) -> str:
+    """Return what the rule of this name is about; the name itself where there is no such rule."""
+    return rule_sentence(RULES[name]) if name in RULES else name
+
+
+@register.filter
+def field_word(name: str) -> str:
+    """Return the word for a field of a wording."""
+    return dict(field_words()).get(name, name)
 
 
 @register.filter

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.cache import cache
 from django.db.models import Count, F, Q, Value
 from django.db.models.fields import CharField
 from django.db.models.functions import Cast
 
-from review.models import Batch, Licence, Record, Rights, Source, State
+from review.models import Batch, Flag, Licence, Record, Rights, Source, State
+from review.text.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 FREE = (State.WAITING, State.SECOND, State.UNANSWERED)
+FLAGS_KEPT_SECONDS = 60
 TOTAL, GONE = "total", "gone"
 MANY, CACHE_SECONDS = 50_000, 5
 """Figures of so many records are remembered for so long."""
@@ -56,6 +58,21 @@ class Figures:
     @property
     def rejected(self) -> int:
         return self.counted[State.REJECTED]
+
+
+def flags_of(source: Source) -> list[tuple[str, int]]:
+    """Return what rules point out in the live records of a source as they stand: the rules with their numbers.
+
+    Kept for a minute: over a million records it takes about a second to count.
+    """
+
+    def counted() -> list[tuple[str, int]]:
+        flags = Flag.objects.filter(record__source=source, revision=F("record__revision"))
+        live = flags.filter(record__takedown=None, record__retraction=None)
+        numbers = live.values_list("rule").annotate(number=Count("pk")).order_by("-number", "rule")
+        return [(rule, number) for rule, number in numbers if rule in RULES]
+
+    return cast("list[tuple[str, int]]", cache.get_or_set(f"flags-{source.pk}", counted, FLAGS_KEPT_SECONDS))
 
 
 def figures_of(sources: "Collection[int]") -> dict[int, Figures]:

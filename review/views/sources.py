@@ -18,9 +18,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from review import access, rights
 from review.models import Batch, Licence, Method, Record, Rights, Source
 from review.refused import Refused
+from review.text.rules import RULES
 from review.views.answers import Request, for_reviewers, go_to, page, refusal
 from review.views.desk import InEffect
-from review.views.figures import Figures, figures_of, followers_of, objected_to, records_of
+from review.views.figures import Figures, figures_of, flags_of, followers_of, objected_to, records_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -127,6 +128,7 @@ def show(request: Request, slug: str) -> HttpResponse:
         "imports": _imports(source, list(shown)),
         "batches": shown,
         "decisions": _decisions(source),
+        "flags": [(RULES[rule], number) for rule, number in flags_of(source)],
         "objected": list(objected_to(source)[:OBJECTIONS_SHOWN]),
         "methods": [Method(method).label for method in source.methods],
     }

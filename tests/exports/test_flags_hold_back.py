@@ -7,7 +7,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from exports import build, releases
-from exports.held import FLAGGED, held
+from exports.card import _REASONS
+from exports.held import FLAGGED, WORDS, held
 from exports.models import Policy
 from exports.options import Options
 from review.models import Record, Source, User
@@ -44,7 +45,7 @@ def test_flagged_records_stay_and_the_reason_is_named(strict: Policy, reachable:
     assert (release.records, release.held_back) == (1, {"ruozhiba": {FLAGGED: 1}})
     assert release.holds_back_flags == sorted(PERSONAL)
     planned = releases.plan(policy=strict, options=Options())
-    assert (planned.records, planned.held) == ({"ruozhiba": 1}, {"ruozhiba": {FLAGGED: 1}})
+    assert (planned.records, planned.held_back) == ({"ruozhiba": 1}, {"ruozhiba": {FLAGGED: 1}})
     (one,) = held(release.held_back, {})
     assert str(one.words) == "flagged by a rule that the policy heeds"
 
@@ -75,3 +76,7 @@ def test_only_flags_can_be_named(strict: Policy) -> None:
         strict.holds_back_flags = [wrong]
         with pytest.raises(ValidationError, match="There is no flag"):
             strict.full_clean()
+
+
+def test_the_card_has_words_for_every_reason() -> None:
+    assert set(WORDS) <= set(_REASONS)

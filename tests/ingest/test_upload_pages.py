@@ -69,6 +69,19 @@ def test_files_are_looked_at_before_anything_is_imported(gao: User) -> None:
     assert "colour" in said
 
 
+def test_the_look_shows_what_every_rule_finds_before_the_import(gao: User) -> None:
+    client = signed_in(gao)
+    Source.objects.filter(slug="ruozhiba").update(rules={"trim_blanks": True})
+    address = upload(client, sent(lines("天为什么蓝？", "请拨打13812345678。 \n好吗？")))
+    trials = client.get(address).context["preview"].trials
+    assert trials.records == 2
+    assert trials.by_rule["phone_number"].number == 1
+    assert trials.by_rule["trim_blanks"].number == 1
+    page = text(client.get(f"{address}?rule=trim_blanks"))
+    assert "1 of 2 records is concerned." in page
+    assert not Record.objects.exists()
+
+
 def test_the_look_counts_what_is_here_already(gao: User) -> None:
     client = signed_in(gao)
     done(client, sent())

@@ -59,7 +59,8 @@ _LEADS = "".join(
 )
 _AS_GBK = re.compile(rf"[{_LEADS}](?:[^\x00-\x7f]|[\x20-\x7e](?=[{_LEADS}]))+")
 _AS_LATIN = re.compile(r"(?:[\u00c2-\u00ef][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,2})+")
-_SHORTEST = {"gb18030": 4}
+_CHINESE = re.compile(r"[\n -~\u2010-\u2027\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+_LEAST = 6
 """How many bytes beyond ASCII what was meant must hold, to be no accident."""
 
 
@@ -81,8 +82,10 @@ def _reread(seen: str, encoding: str) -> str:
     meant = body.decode("utf-8", "replace")
     sound = meant.replace("\ufffd", "")
     lost, beyond = len(meant) - len(sound), len(sound.encode()) - len(sound)
-    is_sure = not lost if encoding != "gb18030" else lost <= beyond // 8 + 1
-    return meant if is_sure and beyond >= _SHORTEST.get(encoding, 1) and len(sound) < len(seen) else ""
+    if encoding != "gb18030":
+        return meant if not lost and beyond and len(sound) < len(seen) else ""
+    is_sure = _CHINESE.fullmatch(sound) and beyond >= _LEAST and lost <= beyond // 6 + 1
+    return meant.rstrip("\ufffd") if is_sure and len(sound) < len(seen) else ""
 
 
 def _find_suspects(texts: Texts) -> list[Span]:

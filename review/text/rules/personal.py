@@ -96,7 +96,7 @@ _IDENTITY_NUMBER = Rule(
 
 _CODE = (
     "media|import|keyframes|font|charset|include|extend|mixin|click|change|input|select|param|return|type|types|desc|"
-    "Override|override"
+    "Override|override|supports|Inject|Prop|Emit|Component|Test|Data|Autowired|Bean"
 )
 _MENTION = re.compile(
     r"(?<![A-Za-z0-9_.%+/@\\-])@(?=[\w-])"

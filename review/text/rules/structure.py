@@ -25,10 +25,11 @@ _MISSING_VALUE = Rule(
 )
 
 _HEADINGS = (
-    "单项选择题|多项选择题|不定项选择题|选择题|填空题|判断题|简答题|论述题|法条分析题|案例分析题|分析题|名词解释"
+    "单项选择题|多项选择题|不定项选择题|选择题|填空题|判断题|简答题|论述题|法条分析题|案例分析题|分析题|分析|名词解释|"
+    "专业综合课|专业基础课"
 )
 _CUT = re.compile(
-    r"[：:，,、；;（(“《【「—]+\s*\Z"
+    r"[：:，,、；（(“《【「]+\s*\Z|(?<!—)—{1,2}\s*\Z|(?<=[\u3400-\u9fff]);\s*\Z"
     r"|(?:见|看|观看|参见|请看|详见|如)(?:下|上|本)?(?:面|方|列|文)?(?:的)?(?:视频|图|图片|表|链接|评论区?|附件)[。.！!]?\s*\Z"
     r"|(?:未完待续|待续|点击查看(?:全文|更多)|阅读全文|展开全文|查看更多)[。.…！!）)】\]]*\s*\Z"
     r"|(?:例如|比如|包括|如下|以下几点|因为|但是|而且|以及|其中)\s*\Z"
@@ -95,8 +96,10 @@ _QUESTION_NUMBER = Rule(
 _OPTION_A = re.compile(r"(?:^|\n)[ \t]{0,4}A\s?[.．、:：]")
 _GLUED = re.compile(
     rf"(?<=[。；;！!？?\s）)])(?:[一二三四五六七八九十]{{1,2}}、|(?:{_HEADINGS}))[：:]?\s*\Z"
-    r"|(?<=[。！？!?.])[、，,：:；;]{1,3}\s*\Z"
+    r"|(?<=[。！？!?.])[、，,：:；;]{1,3}\s*\Z|(?<=[。！？!?）)])\d{1,3}(?:/\d{1,3})?\s*\Z"
 )
+_BEGINNING = frozenset({"【0】", "【1】", "【01】"})
+"""A list of its own begins so, and no item that was glued on."""
 _INSIDE = re.compile(r"【\d{1,4}】|(?<=[。\n])(?:答案|【答案】|参考答案)[：:]")
 
 
@@ -105,7 +108,9 @@ def _find_glued(texts: Texts) -> list[Span]:
     if match := _GLUED.search(texts.output, max(0, len(texts.output) - _TAIL)):
         found.append(Span("output", *match.span()))
     marks = list(_INSIDE.finditer(texts.output))
-    found += [Span("output", *match.span()) for match in marks if match[0].startswith("【")]
+    numbers = [match for match in marks if match[0].startswith("【")]
+    if numbers and numbers[0][0] not in _BEGINNING:
+        found += [Span("output", *match.span()) for match in numbers]
     answers = [match for match in marks if "答案" in match[0]]
     return found + [Span("output", *match.span()) for match in answers[1:]]
 
@@ -117,7 +122,7 @@ _GLUED_ITEMS = Rule(
     chinese="两条内容粘在一起：多出一组选项、一个答案，或带上了下一部分的标题。",
     find=_find_glued,
     signs=(
-        Sign("\0", r"(?<=[题释、，,：:；;\s]\0)"),
+        Sign("\0", r"(?<=[题释析课、，,：:；;\d\s]\0)"),
         Sign("【", r"(?=\d{1,4}】)"),
         Sign("案", r"(?<=答案)(?=】?[：:])"),
         Sign("A", r"(?<=[\n \t\0]A)(?=\s?[.．、:：])"),
@@ -128,6 +133,7 @@ _GLUED_ITEMS = Rule(
         answer("成立既遂。法条分析题"),
         answer("选 B。【55】下列说法"),
         answer("答案为 B。："),
+        answer("故选项 D 错误。3"),
     ),
     passed=(
         question("下列正确的是\nA. 甲\nB. 乙\nC. 丙\nD. 丁"),

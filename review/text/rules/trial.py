@@ -45,6 +45,11 @@ class Trials:
     records: int
     by_rule: dict[str, Trial]
 
+    @property
+    def found(self) -> list[Trial]:
+        """The rules that find something, in the order of RULES."""
+        return [trial for trial in self.by_rule.values() if trial.number]
+
 
 def tried(records: Iterable[tuple[int, Texts]], *, sampled: Sequence[str] = ()) -> Trials:
     """Try every rule on records, given by their place (id or line); samples are made of the rules `sampled` only."""
@@ -77,7 +82,7 @@ def changed_part(before: str, after: str) -> tuple[str, str]:
     """Return of two texts what lies between the first and the last difference, with a little around it, cut."""
     first = _shared(before, after)
     most = min(len(before), len(after)) - first
-    last = min(most, _shared(before[:-LONGEST:-1], after[:-LONGEST:-1]))
+    last = min(most, _shared(before[::-1], after[::-1]))
 
     def part(text: str) -> str:
         return text[max(0, first - AROUND) : min(len(text) - max(0, last - AROUND), first + LONGEST)]
