@@ -46,6 +46,10 @@ test: environment-dev ## run every test (ARGS=… goes to pytest)
 	@$(PYTHON) -m tests.chromium
 	@exec $(PYTHON) -m pytest -n 2 $(ARGS)
 
+.PHONY: faults
+faults: environment-dev ## kill parts of a running system at random, ten times over
+	@CQIA_FAULT_ROUNDS=10 $(PYTHON) -m pytest -n 0 -m slow tests/faults $(ARGS)
+
 .PHONY: check
 check: environment-dev ## check format, lint, types, import contracts, migrations, generated pages
 	$(PYTHON) -m ruff format --check .

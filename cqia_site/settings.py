@@ -113,8 +113,8 @@ CACHES = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_TIME_LIMIT = 1800
-CELERY_TASK_SOFT_TIME_LIMIT = 1700
+CELERY_TASK_TIME_LIMIT = env.int("TASK_SECONDS", 1800)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("TASK_SOFT_SECONDS", 1700)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_ALWAYS_EAGER = False
@@ -135,6 +135,7 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_TIM
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
+    "tidy-uploads": {"task": "ingest.tasks.tidy", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
     "tell-webhooks": {"task": "exports.tasks.tell_webhooks", "schedule": timedelta(seconds=20)},
     "index-texts": {
@@ -310,6 +311,9 @@ SCORING_TIMEOUT = env.float("SCORING_TIMEOUT", 30)
 SCORING_PARALLEL = env.int("SCORING_PARALLEL", 4)
 INGEST_PART_BYTES = env.int("INGEST_PART_KIB", 2048) << 10
 INGEST_WORKERS_PER_JOB = env.int("INGEST_WORKERS_PER_JOB", 2)
+INGEST_QUOTA_BYTES = env.int("INGEST_QUOTA_GIB", 50) << 30
+INGEST_FREE_BYTES = env.int("INGEST_FREE_MIB", 512) << 20
+INGEST_KEEP_UPLOADS = timedelta(days=env.int("INGEST_KEEP_DAYS", 365))
 INGEST_MAX_UPLOAD_BYTES = env.int("INGEST_MAX_UPLOAD_MIB", 2048) << 20
 
 LOGGING = {

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from ingest import keeping
 from ingest.document import Unreadable
 from ingest.models import ClockTimestamp, Job, Upload
 from ingest.readers import READERS, encodings
@@ -55,6 +56,7 @@ def submit(  # noqa: PLR0913  what is asked for
     format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     _check(source, licence, format, encoding)
     check_rules(rules)
+    keeping.check_room()
     with _stored(files) as uploads, transaction.atomic():
         if not uploads:
             raise Refused(_("Give a file to import."), ground=Ground.INVALID)
@@ -104,6 +106,10 @@ def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
     jobs = Job.objects.filter(pk=job.pk)
     if jobs.filter(state=Job.State.DONE).exists():
         raise Refused(_("This job is done already."))
+    if job.uploads.exclude(removed_at=None).exists():
+        raise Refused(
+            _("The files of this job are not kept any more. Import them again: what is in counts as unchanged.")
+        )
     stopped = jobs.exclude(state__in=[Job.State.QUEUED, Job.State.RUNNING])
     stopped.update(fruitless_runs=0)
     stopped.queue()
@@ -163,6 +169,7 @@ def _stored(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[list[Upload]]:
             upload = Upload(number=number, name=_shown(name), stored_as=uuid4())
             uploads.append(upload)
             upload.size, upload.sha256 = _copy(stream, upload.path)
+            keeping.check_room()
         sync_folder(root)
         yield uploads
     except BaseException:

@@ -293,6 +293,7 @@ class Upload(models.Model):
     format = models.CharField(_("format"), max_length=40, blank=True, default="")
     container = models.CharField(_("container"), max_length=20, blank=True, default="")
     encoding = models.CharField(_("encoding"), max_length=20, blank=True, default="")
+    removed_at = models.DateTimeField(_("removed at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("uploaded file")

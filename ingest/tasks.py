@@ -10,7 +10,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from ingest import pipeline, sweeper
+from ingest import keeping, pipeline, sweeper
 
 TURN_SECONDS = 300.0
 """How long a job keeps its worker before others get their turn; far below the time limits."""
@@ -49,3 +49,9 @@ def _until_its_turn_is_over() -> Callable[[], bool]:
 def sweep() -> None:
     """Send again what was lost."""
     sweeper.sweep()
+
+
+@shared_task(name="ingest.tasks.tidy")  # type: ignore[untyped-decorator]
+def tidy() -> None:
+    """Remove files that nobody needs any more."""
+    keeping.tidy()

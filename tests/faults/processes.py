@@ -72,7 +72,7 @@ class Broker:
 class Worker:
     """A Celery worker with its pool, whose log can be read; never more than one job a process at a time."""
 
-    def __init__(self, broker: Broker, folder: Path, number: int, *, processes: int) -> None:
+    def __init__(self, broker: Broker, folder: Path, number: int, *, processes: int, more: dict[str, str]) -> None:
         self.log = folder / f"worker{number}.log"
         command = ["-W", "ignore", "-m", "celery", "-q", "-A", "cqia_site.celery:app", "worker", "--loglevel", "INFO"]
         options = [
@@ -87,7 +87,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, *command, *options],
                 cwd=settings.BASE_DIR,
-                env=environment(broker),
+                env=environment(broker) | more,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from celery import current_app
 from django.db import connection
@@ -62,8 +64,8 @@ def start(broker: Broker, folder: Path) -> Iterator[Start]:
     """Start a worker; whatever is left of it afterwards is killed, before the tables are emptied."""
     workers: list[Worker] = []
 
-    def start(*, processes: int = 1) -> Worker:
-        workers.append(Worker(broker, folder, len(workers), processes=processes))
+    def start(*, processes: int = 1, **more: str) -> Worker:
+        workers.append(Worker(broker, folder, len(workers), processes=processes, more=more))
         return workers[-1]
 
     yield start
@@ -146,6 +148,21 @@ def test_f3_message_delivered_twice_at_once(start: Start, slow_chunks: Callable[
     until(ended(job))
     until(lambda: worker.said("duplicate delivery"))
     assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+def test_f4_run_that_was_frozen_beyond_its_lease(start: Start, slow_chunks: Callable[[str], None]) -> None:
+    slow_chunks("0.1")
+    worker, job = start(), submit()
+    until(in_the_middle_of(job))
+    [frozen] = worker.pool()
+    os.kill(frozen, signal.SIGSTOP)
+    end_sessions()
+    start()
+    until(lambda: fresh(job).fence == 2, meanwhile=sweeper.sweep)
+    os.kill(frozen, signal.SIGCONT)
+    until(ended(job), meanwhile=sweeper.sweep)
+    until(lambda: worker.said("another run has taken it"))
+    assert_as_if_nothing_had_happened(job, attempt=2)
 
 
 def test_f5_poison_that_kills_every_worker(start: Start, slow_chunks: Callable[[str], None]) -> None:
@@ -243,6 +260,41 @@ def test_f21_session_ended_by_the_database_in_mid_chunk(start: Start, slow_chunk
     until(ended(job), meanwhile=sweeper.sweep)
     assert worker.said("try 1: OperationalError")
     assert_as_if_nothing_had_happened(job, attempt=1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"TASK_SOFT_SECONDS": "2", "TASK_SECONDS": "60"}, "SoftTimeLimitExceeded"),
+        ({"TASK_SOFT_SECONDS": "2", "TASK_SECONDS": "2"}, "Hard time limit"),
+    ],
+    ids=["soft", "hard"],
+)
+def test_f28_time_limit_hit_in_mid_job(
+    start: Start, slow_chunks: Callable[[str], None], limits: dict[str, str], said: str
+) -> None:
+    slow_chunks("0.25")
+    worker, job = start(**limits), submit()
+    until(ended(job), meanwhile=sweeper.sweep)
+    assert worker.said(said)
+    assert fresh(job).fence >= 2
+    assert_as_if_nothing_had_happened(job, attempt=fresh(job).attempt)
+
+
+def test_f29_lines_that_would_fill_the_memory(start: Start) -> None:
+    worker = start()
+    first = submitted(good_lines(161)[160])
+    until(ended(first), meanwhile=sweeper.sweep)
+    [child] = worker.pool()
+    room = psutil.Process(child).memory_info().vms + (96 << 20)
+    resource.prlimit(child, resource.RLIMIT_AS, (room, room))
+    hogs = [b'{"instruction": "' + b"x" * (150 << 20), b"[" * (1 << 20), b'{"a":' * 200_000]
+    job = submitted(b"\n".join([GOOD[0], hogs[0], GOOD[1], hogs[1], hogs[2], GOOD[2]]))
+    other = submitted(good_lines(162)[161])
+    until(ended(job, other), meanwhile=sweeper.sweep)
+    assert (fresh(job).state, counts(job)) == (Job.State.DONE, {"read": 6, "new": 3, "rejected": 3})
+    assert counts(other) == {"read": 1, "new": 1}
+    assert worker.pool() == [child]
 
 
 def test_f32_worker_asked_to_stop_in_mid_job(start: Start, slow_chunks: Callable[[str], None]) -> None:

@@ -1,0 +1,91 @@
+"""The room that uploads take: how much they may take together, and when they go again."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+
+from ingest.models import ClockTimestamp, Job, Upload
+from review.refused import Refused
+
+logger = logging.getLogger(__name__)
+
+STRAY_AFTER = timedelta(days=1)
+"""A stored file that belongs to no job may be one that is being made: until it is as old."""
+NAME_CHARACTERS = 32
+AT_ONCE = 500
+
+
+def used() -> int:
+    """Return how many bytes the stored files take, those that are no job yet included."""
+    return sum(size for _path, size, _changed in _files(settings.UPLOAD_ROOT))
+
+
+def check_room(size: int = 0) -> None:
+    """Refuse another `size` bytes when they go beyond the quota, or would fill the disk."""
+    allowed = settings.INGEST_QUOTA_BYTES
+    taken = used()
+    if taken + size > allowed:
+        said = {"used": filesizeformat(taken), "allowed": filesizeformat(allowed)}
+        raise Refused(
+            _(
+                "There is no room for more files: uploads take %(used)s of the %(allowed)s that they may. Old ones go "
+                "by themselves; INGEST_QUOTA_GIB and INGEST_KEEP_DAYS say how much and how long."
+            )
+            % said
+        )
+    if shutil.disk_usage(_existing(settings.UPLOAD_ROOT)).free - size < settings.INGEST_FREE_BYTES:
+        raise Refused(_("The disk is nearly full. Make room, then import again."))
+
+
+def tidy() -> int:
+    """Remove the files of jobs that ended long ago, and those that belong to no job; return how many went."""
+    return _remove_old() + _remove_strays()
+
+
+def _remove_old() -> int:
+    """What came in of them stays, with its raw lines; the job says that its files are gone."""
+    ended = Job.objects.exclude(state__in=Job.OPEN).filter(
+        finished_at__lt=ClockTimestamp() - settings.INGEST_KEEP_UPLOADS
+    )
+    old = Upload.objects.filter(job__in=ended, removed_at=None).order_by("pk")
+    uploads = list(old[:AT_ONCE])
+    for upload in uploads:
+        upload.path.unlink(missing_ok=True)
+    Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).update(removed_at=ClockTimestamp())
+    if uploads:
+        logger.info("%s uploaded file(s) removed: kept for long enough", len(uploads))
+    return len(uploads)
+
+
+def _remove_strays() -> int:
+    """Remove what a process that died has left between storing the files and making the job."""
+    before = time.time() - STRAY_AFTER.total_seconds()
+    found = [path for path, _size, changed in _files(settings.UPLOAD_ROOT, deep=False) if changed < before]
+    named = {path.name: path for path in found if len(path.name) == NAME_CHARACTERS}
+    known = {stored.hex for stored in Upload.objects.filter(stored_as__in=named).values_list("stored_as", flat=True)}
+    strays = [path for name, path in named.items() if name not in known]
+    for path in strays:
+        path.unlink(missing_ok=True)
+    return len(strays)
+
+
+def _files(root: Path, *, deep: bool = True) -> Iterator[tuple[Path, int, float]]:
+    """Yield path, size and time of change of the files below a folder; those that go meanwhile are passed over."""
+    for path in root.rglob("*") if deep else root.glob("*"):
+        try:
+            about = path.lstat()
+        except FileNotFoundError:
+            continue
+        if path.is_file():
+            yield path, about.st_size, about.st_mtime
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
