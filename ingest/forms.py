@@ -182,6 +182,11 @@ class SubmissionForm(forms.Form):
     format = forms.CharField(required=False, max_length=40)
     encoding = forms.CharField(required=False, max_length=20)
     mapping = forms.CharField(required=False, max_length=MAX_BYTES)
+    rules = forms.CharField(required=False, max_length=2000)
+
+    def clean_rules(self) -> list[str]:
+        """Take names separated by commas, as the command does."""
+        return [name.strip() for name in self.cleaned_data["rules"].split(",") if name.strip()]
 
 
 class TemplatesForm(forms.Form):

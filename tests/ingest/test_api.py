@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from ingest import jobs, pipeline
 from ingest.models import Job
 from review.models import Licence, Scope, Source, Token, User
+from review.text.rules import RULES, Kind
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -67,6 +68,8 @@ def test_several_files_are_one_job(gao: User) -> None:
         {"licence": "none"},
         {"format": "xml"},
         {"encoding": "klingon"},
+        {"rules": "no-such-rule"},
+        {"rules": "a\x00b"},
         {"holder": "x" * 501},
         {"holder": "a\x00b"},
     ],
@@ -125,3 +128,10 @@ def test_an_import_is_paused_resumed_and_cancelled(gao: User, lin: User) -> None
     assert client.get(f"{address}cancel/").status_code == 405
     assert bearing(lin).post(f"{address}resume/").status_code == 403
     assert client.post(f"{JOBS}999999/pause/").status_code == 404
+
+
+def test_rules_are_switched_on_for_an_import(gao: User) -> None:
+    names = [rule.id for rule in RULES.values() if rule.kind != Kind.FLAG][:2]
+    answer = post(bearing(gao), rules=f" {names[0]}, {names[1]},")
+    assert answer.status_code == 202
+    assert Job.objects.get().rules == sorted(names)
