@@ -91,6 +91,7 @@ UPLOAD = {
         "holder": TEXT,
         "format": TEXT,
         "encoding": TEXT,
+        "rules": {"type": "string", "description": "Names of rules to switch on, separated by commas."},
     },
     "required": ["file", "source"],
 }
@@ -219,6 +220,48 @@ OPERATIONS: dict[str, dict[str, Any]] = {
                 **NO_TOKEN,
             },
         },
+    },
+    "ingest.api.JobPause": {
+        "post": {
+            "operation_id": "ingest_job_pause",
+            "summary": "Let an import rest after the chunk that it is at",
+            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "request": None,
+            "responses": {
+                200: JOB,
+                409: OpenApiResponse(PROBLEM, "It is not in a state for that."),
+                **NOT_FOUND,
+                **NO_TOKEN,
+            },
+        }
+    },
+    "ingest.api.JobResume": {
+        "post": {
+            "operation_id": "ingest_job_resume",
+            "summary": "Let an import go on where it stopped",
+            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "request": None,
+            "responses": {
+                200: JOB,
+                409: OpenApiResponse(PROBLEM, "It is not in a state for that."),
+                **NOT_FOUND,
+                **NO_TOKEN,
+            },
+        }
+    },
+    "ingest.api.JobCancel": {
+        "post": {
+            "operation_id": "ingest_job_cancel",
+            "summary": "Stop an import; what came in stays",
+            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "request": None,
+            "responses": {
+                200: JOB,
+                409: OpenApiResponse(PROBLEM, "It is not in a state for that."),
+                **NOT_FOUND,
+                **NO_TOKEN,
+            },
+        }
     },
     "ingest.api.JobDetail": {
         "get": {
