@@ -41,7 +41,9 @@ STATES = {
     "disputed": (State.DISPUTED,),
     "approved": (State.APPROVED,),
     "rejected": (State.REJECTED,),
+    "undecided": (State.UNANSWERED, State.WAITING, State.SECOND, State.DISPUTED),
 }
+STATE_WORDS = {"undecided": gettext_lazy("not decided yet")}
 REACHES = {
     "every": gettext_lazy("leaves in every release"),
     "research": gettext_lazy("in research releases"),
@@ -99,7 +101,7 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
             "source": [(source.slug, str(source)) for source in self.sources],
             "category": list(categories.items()),
             "flag": _flags(),
-            "state": [(name, str(states[0].label)) for name, states in STATES.items()],
+            "state": [(name, str(STATE_WORDS.get(name, states[0].label))) for name, states in STATES.items()],
         }
         if "reviewer" in self.filters:
             people = User.objects.filter(groups__name__in=[Role.REVIEWER, Role.SETTLER, Role.MANAGER]).distinct()

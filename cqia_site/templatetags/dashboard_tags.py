@@ -29,7 +29,7 @@ def svg(number: float) -> str:
 @register.inclusion_tag("admin/dashboard_figure.html")
 def figure(number: int, label: str, **filters: str) -> dict[str, Any]:
     """Draw a cell of a table of sources, its number leading to the records that it counts."""
-    address = f"{reverse('admin:review_record_changelist')}?{urlencode(filters)}"
+    address = f"{reverse('review:records')}?{urlencode(filters)}"
     return {"number": number, "label": label, "address": address}
 
 

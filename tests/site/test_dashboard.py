@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -104,6 +105,21 @@ def test_throughput_and_reviewers_count_the_decisions_that_the_list_shows(histor
     address = page.split("/admin/review/decision/?", 1)[1].split('"', 1)[0].replace("&amp;", "&")
     listed = client.get(f"/admin/review/decision/?{address}").context["cl"].result_count
     assert listed == made.filter(verdict=Verdict.APPROVE).count()
+
+
+LINK = re.compile(r'href="(/review/records/\?[^"]+)">([\d,]+)</a>')
+
+
+def test_every_figure_leads_to_a_list_with_as_many_records(history: None, gao: User) -> None:
+    client = Client()
+    client.force_login(gao)
+    links = LINK.findall(client.get("/admin/").content.decode())
+    assert len(links) > 8
+    for quoted, shown in links:
+        address = quoted.replace("&amp;", "&")
+        listed = client.get(address)
+        assert listed.status_code == 200, address
+        assert listed.context["number"] == int(shown.replace(",", "")), address
 
 
 def test_ages_and_reaches_add_up(history: None) -> None:
