@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import environ
+from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,8 @@ BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", False)
 
 INSTALLED_APPS = [
     "cqia_site.apps.SiteConfig",
+    "pgtrigger",
+    "pghistory",
     "review.apps.ReviewConfig",
     "ingest.apps.IngestConfig",
     "exports.apps.ExportsConfig",
@@ -44,7 +47,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
-    "pgtrigger",
     "rest_framework",
 ]
 
@@ -63,6 +65,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "cqia_site.middleware.SignInMiddleware",
     "cqia_site.middleware.LastSeenMiddleware",
+    "cqia_site.middleware.HistoryMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -155,8 +158,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tidy-indexes": {"task": "review.tasks.tidy_indexes", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "erase-taken-down": {"task": "review.tasks.erase_taken_down", "schedule": timedelta(hours=1)},
+    "prove": {"task": "review.tasks.prove", "schedule": crontab(hour="3", minute="17")},
     "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},
 }
+
+PGHISTORY_CREATED_AT_FUNCTION = "clock_timestamp()"
 
 AUTH_USER_MODEL = "review.User"
 AUTHENTICATION_BACKENDS = ["cqia_site.accounts.NameOrAddressBackend"]

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from review.models import Licence
+from review.models.tracking import tracked
 from review.models.triggers import NoTruncate, append_only, sealed
 from review.text.rules import RULES, Kind
 
@@ -73,6 +74,7 @@ def _licence_rules(model: str) -> list[models.CheckConstraint]:
     ]
 
 
+@tracked("policy")
 class Policy(models.Model):
     """A named set of licences whose texts may leave."""
 
@@ -404,6 +406,7 @@ class Artifact(models.Model):
         return self.path
 
 
+@tracked("mix")
 class Mix(models.Model):
     """A named selection for training: how much of which source, drawn by a seed."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exports.views import comparing, files, publishing, releases, tokens, webhooks
+from exports.views import comparing, files, policies, publishing, releases, tokens, webhooks
 
 app_name = "exports"
 
@@ -17,6 +17,9 @@ urlpatterns = [
     path("webhooks/add/", webhooks.add, name="webhook-add"),
     path("webhooks/<int:pk>/switch-off/", webhooks.switch_off, name="webhook-switch-off"),
     path("webhooks/deliveries/<int:pk>/replay/", webhooks.replay, name="delivery-replay"),
+    path("policies/", policies.index, name="policies"),
+    path("policies/new/", policies.create, name="policy-new"),
+    path("policies/<slug:slug>/", policies.edit, name="policy"),
     path("<str:version>/", releases.show, name="release"),
     path("<str:version>/build/", releases.build, name="release-build"),
     path("<str:version>/verify/", releases.verify, name="release-verify"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ingest import prompts
 from ingest.document import UNREADABLE, Refusal
+from review.models.tracking import tracked
 from review.text.strict import explain
 
 if TYPE_CHECKING:
@@ -429,6 +430,7 @@ class Reject(models.Model):
         return refusal.message(get_language() or "")
 
 
+@tracked("mapping")
 class Mapping(models.Model):
     """How the fields of a source's files become ours, kept under a name."""
 

@@ -11,7 +11,10 @@ class ReviewConfig(AppConfig):
 
     def ready(self) -> None:
         """See to it that a migrated database has its roles and its catalogue."""
+        from review import sealing  # noqa: PLC0415  models are not loaded yet when this module is
+
         post_migrate.connect(_furnish, sender=self)
+        sealing.register_events()
 
 
 def _furnish(**_signal: Any) -> None:

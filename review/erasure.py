@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 
 from review import access, duplicates, search, takedowns
-from review.models import Draft, Original, Revision, Skip, Takedown
+from review.models import Comment, Draft, Original, Revision, Skip, Takedown
 
 if TYPE_CHECKING:
     from review.models import User
@@ -129,6 +129,7 @@ def erase(takedown: Takedown, *, by: "User | None") -> int:
     transaction.on_commit(lambda: _forget(erasing.records))  # a pass may have read the texts just before they went
     Draft.objects.filter(record__in=erasing.records).delete()
     Skip.objects.filter(record__in=erasing.records).delete()
+    Comment.objects.filter(record__in=erasing.records).update(text="—")
     _blank(erasing)
     takedowns.erased(takedown, by=by)
     return len(erasing.records)

@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
+from pghistory.models import Event
 
 from review.models import (
     Decision,
     Erased,
+    Guideline,
     Intake,
     Move,
     Retraction,
@@ -52,6 +55,8 @@ class Kind:
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    is_whole: bool = False
+    """Every column is sealed, by name, unless it is empty: a column that comes later leaves the seals as they are."""
     filter: str = "true"
     """Which rows of the table are sealed, as SQL over `t`."""
 
@@ -65,6 +70,9 @@ class Kind:
 
     def digest(self) -> str:
         """Return the SQL of a row's sha256, over `t` and `e`, its entry among the erased texts."""
+        if self.is_whole:
+            whole = f"COALESCE({_WHOLE}, '{{}}')"
+            return f"(SELECT sha256(convert_to({whole}, 'UTF8')) FROM jsonb_each(to_jsonb(t)) c)"  # noqa: S608  constants
         columns = [_written(self.model._meta.get_field(name)) for name in self.columns]
         texts = [
             f"COALESCE(e.hashes->>'{name}', encode(sha256(convert_to(t.\"{name}\", 'UTF8')), 'hex'))"
@@ -88,6 +96,9 @@ def _written(field: Any) -> str:  # noqa: ANN401  as `get_field` gives it
 def _content_of(column: str) -> str:
     return f"(SELECT encode(v.sha256, 'hex') FROM review_revision v WHERE v.id = t.{column})"  # noqa: S608  a column
 
+
+_EMPTY = ", ".join(f"'{value}'::jsonb" for value in ("null", '""', "[]", "{}", "false", "0"))
+_WHOLE = f"(jsonb_object_agg(c.key, c.value) FILTER (WHERE c.value NOT IN ({_EMPTY})))::text"
 
 KINDS: dict[str, Kind] = {}
 """What is sealed, by name; neighbours add theirs when the application starts."""
@@ -131,12 +142,20 @@ for _kind in (
         ("record", "number", "sha256", "author", "batch", "at"),
         filter="t.author_id IS NOT NULL",
     ),
+    Kind("guideline", Guideline, ("source", "version", "by", "at"), texts=("text",)),
     Kind("intake", Intake, ("batch", "revisions", "sha256", "at")),
     Kind("retraction", Retraction, ("batch", "by", "at"), texts=("reason",)),
     Kind("takedown", TakedownStep, ("takedown", "state", "matches", "sha256", "by", "at"), texts=("note",)),
     Kind("erased", Erased, ("kind", "row", "hashes", "takedown", "at")),
 ):
     register(_kind)
+
+
+def register_events() -> None:
+    """Have the history of what managers set up sealed: every model of events that says under which name."""
+    for model in apps.get_models():
+        if issubclass(model, Event) and hasattr(model, "sealed_as"):
+            register(Kind(model.sealed_as, model, (), is_whole=True))
 
 
 def seal() -> int:

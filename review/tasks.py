@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from celery import shared_task
 
-from review import bulk, duplicates, erasure, links, sealing, search
+from review import bulk, duplicates, erasure, links, proof, sealing, search
 from review.models import User
 
 if TYPE_CHECKING:
@@ -77,3 +77,6 @@ def sweep_bulk() -> None:
     """Go on with what was confirmed and then lost."""
     for action in bulk.unfinished():
         bulk.run(action)
+def prove() -> None:
+    """Check that what is marked verified was verified."""
+    proof.prove()

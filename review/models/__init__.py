@@ -12,6 +12,7 @@ from review.models.label import Guideline, Label
 from review.models.likeness import NearDuplicate, SignatureBand, SignatureRun
 from review.models.move import ALLOWED, Cause, Move
 from review.models.original import Duplicate, Original
+from review.models.proof import Proof
 from review.models.record import Record, State
 from review.models.revision import NO_METADATA, Revision
 from review.models.rights import NO_COPYRIGHT_STATED, Licence, Rights
@@ -20,7 +21,7 @@ from review.models.searchtext import SearchRun, SearchShelf, SearchText
 from review.models.source import AnswerFrom, Category, Method, Source
 from review.models.takedown import Retraction, Takedown, TakedownMatch, TakedownStep
 from review.models.unread import Unread
-from review.models.user import Scope, Token, User
+from review.models.user import RoleGiven, Scope, SourceGiven, Token, User
 
 __all__ = [
     "ALLOWED",
@@ -53,11 +54,13 @@ __all__ = [
     "NearDuplicate",
     "Original",
     "Pause",
+    "Proof",
     "Record",
     "Retraction",
     "Revision",
     "Rights",
     "Role",
+    "RoleGiven",
     "Scope",
     "Seal",
     "SearchRun",
@@ -67,6 +70,7 @@ __all__ = [
     "SignatureRun",
     "Skip",
     "Source",
+    "SourceGiven",
     "State",
     "Takedown",
     "TakedownMatch",

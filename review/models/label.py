@@ -6,9 +6,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from review.models.triggers import append_only
+from review.models.tracking import tracked
+from review.models.triggers import sealed
 
 
+@tracked("label")
 class Label(models.Model):
     """A word of the controlled vocabulary. A merged label stays, as an alias that is resolved when a release is cut."""
 
@@ -78,7 +80,7 @@ class Guideline(models.Model):
     class Meta:
         verbose_name = _("guideline")
         verbose_name_plural = _("guidelines")
-        triggers: ClassVar = append_only()
+        triggers: ClassVar = sealed("guideline")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="review_guideline_version",

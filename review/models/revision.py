@@ -7,12 +7,11 @@ from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 
 from review.models.source import AnswerFrom
-from review.models.triggers import ToBeSealedByAuthor
+from review.models.triggers import ToBeSealedByAuthor, erasable
 from review.text.rules import Texts
 
 if TYPE_CHECKING:
     from review.models.source import Source
-from review.models.triggers import erasable
 
 NO_METADATA = "暂无元数据信息"
 

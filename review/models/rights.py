@@ -23,8 +23,18 @@ class Licence(models.TextChoices):
     ODC_BY = "ODC-By-1.0", "ODC-By 1.0"
     APACHE = "Apache-2.0", "Apache 2.0"
     MIT = "MIT", "MIT"
+    ODBL = "ODbL-1.0", "ODbL 1.0"
+    PDDL = "PDDL-1.0", "PDDL 1.0"
+    GFDL = "GFDL-1.3-or-later", "GFDL 1.3"
+    CC_BY_SA_3_CN = "CC-BY-SA-3.0-CN", "CC BY-SA 3.0 CN"
+    BSD = "BSD-3-Clause", "BSD 3-Clause"
+    MULAN = "MulanPSL-2.0", "Mulan PSL 2.0"
     CC_BY_NC = "CC-BY-NC-4.0", "CC BY-NC 4.0"
     CC_BY_NC_SA = "CC-BY-NC-SA-4.0", "CC BY-NC-SA 4.0"
+    CC_BY_NC_3 = "CC-BY-NC-3.0", "CC BY-NC 3.0"
+    CC_BY_NC_SA_3 = "CC-BY-NC-SA-3.0", "CC BY-NC-SA 3.0"
+    CC_BY_ND = "CC-BY-ND-4.0", "CC BY-ND 4.0"
+    CC_BY_NC_ND = "CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0"
     PERMISSION_GRANTED = "permission-granted", _("permission granted by the holder")
     SITE_TERMS = "site-terms", _("site terms that allow research")
     FAIR_USE = "fair-use", _("fair use claimed")
@@ -50,6 +60,12 @@ class Licence(models.TextChoices):
             cls.ODC_BY,
             cls.APACHE,
             cls.MIT,
+            cls.ODBL,
+            cls.PDDL,
+            cls.GFDL,
+            cls.CC_BY_SA_3_CN,
+            cls.BSD,
+            cls.MULAN,
         }
 
     @classmethod
@@ -58,6 +74,8 @@ class Licence(models.TextChoices):
         return cls.open() | {
             cls.CC_BY_NC,
             cls.CC_BY_NC_SA,
+            cls.CC_BY_NC_3,
+            cls.CC_BY_NC_SA_3,
             cls.PERMISSION_GRANTED,
             cls.SITE_TERMS,
         }

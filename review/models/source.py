@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from review.models.tracking import tracked
 from review.text.draw import Looks
 
 
@@ -12,6 +13,7 @@ def _names(model: "Category | Source") -> str:
     return model.name_en if (get_language() or "").startswith("en") else model.name_zh
 
 
+@tracked("category")
 class Category(models.Model):
     """A group of sources, such as social media or medicine."""
 
@@ -47,6 +49,7 @@ class AnswerFrom(models.TextChoices):
     EXPERT = "expert", _("an expert")
 
 
+@tracked("source")
 class Source(models.Model):
     """Where candidates come from: data that managers edit, not code."""
 
@@ -90,6 +93,13 @@ class Source(models.Model):
         verbose_name=_("rights"),
     )
     templates = models.JSONField(_("prompt templates"), default=dict, blank=True)
+    copyright_template = models.CharField(
+        _("template of the copyright text"),
+        max_length=500,
+        blank=True,
+        default="",
+        help_text=_("With {holder}, {licence}, {address} and {source}. Empty: holder and licence."),
+    )
     rules = models.JSONField(_("rules switched on"), default=dict, blank=True)
     thresholds = models.JSONField(_("thresholds"), default=dict, blank=True)
     second_looks = models.DecimalField(_("share of second looks, per cent"), max_digits=5, decimal_places=2, default=0)

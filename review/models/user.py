@@ -7,7 +7,10 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
+from review.models.tracking import links_tracked, tracked
 
+
+@tracked("person", exclude=("password", "last_login", "last_name"))
 class User(AbstractUser):  # type: ignore[django-manager-missing]  # knox ships no types
     """A person who signs in. What they may do follows from their groups: see `review.access`."""
 
@@ -36,6 +39,22 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # knox ships 
         ]
 
 
+@links_tracked("role", model_name="RoleEvent")
+class RoleGiven(User.groups.through):  # type: ignore[name-defined,misc]  # made by the field
+    """A role that a person has; each time one is given or taken away is kept."""
+
+    class Meta:
+        proxy = True
+
+
+@links_tracked("limit", model_name="LimitEvent")
+class SourceGiven(User.sources.through):  # type: ignore[name-defined,misc]  # made by the field
+    """A source that a person is limited to; each time one is added or taken away is kept."""
+
+    class Meta:
+        proxy = True
+
+
 class Scope(models.TextChoices):
     """What a token may be used for."""
 
@@ -44,6 +63,7 @@ class Scope(models.TextChoices):
     EXPORT_INTERNAL = "export:internal", _("read releases made for in-house training")
 
 
+@tracked("token", exclude=("digest", "token_key"))
 class Token(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
     """An API token: stored as a digest, expiring, limited to its scopes."""
 

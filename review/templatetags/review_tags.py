@@ -1,5 +1,6 @@
 """What the templates of review say of records and people."""
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django import template
@@ -37,6 +38,12 @@ _MAY = {
 def may(user: "User | AnonymousUser", what: str) -> bool:
     """Tell whether the person may `review`, `settle`, `manage` or `consume`."""
     return _MAY[what](user)
+
+
+@register.filter
+def sha256_of(text: str) -> str:
+    """Return the hash by which a form says which text it means."""
+    return sha256(text.encode()).hexdigest()
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """The sources: how far each is, and the rights that its texts leave under."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -11,7 +12,7 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -70,6 +71,7 @@ class RightsForm(forms.Form):
     )
     evidence = forms.CharField(label=_("Evidence"), required=False, max_length=20_000, widget=forms.Textarea)
     copyright_text = forms.CharField(label=_("Copyright text to publish"), required=False, max_length=2000)
+    note = forms.CharField(label=_("Note"), required=False, max_length=2000)
 
     def clean(self) -> dict[str, Any]:
         """Ask for a reason wherever texts are allowed to leave."""
@@ -247,13 +249,80 @@ def _ask(  # noqa: PLR0913  what the page shows
         "refused": refused,
     }
     if is_previewed:
-        context |= {"followers": followers_of(owner), "after": InEffect(_proposed(form), "source")}
+        context |= {"followers": followers_of(owner), "after": InEffect(_proposed(form, source), "source")}
     return page(request, "review/sources_rights.html", context, status=status)
 
 
-def _proposed(form: RightsForm) -> Rights:
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_reviewers
+def word_copyright(request: Request, slug: str) -> HttpResponse:
+    """Edit the template of a source's copyright text, and see what it makes of a decision."""
+    access.check_decide_rights(request.user)
+    source = _source(request, slug)
+    template = request.POST.get("template", source.copyright_template).replace("\0", "")[:500]
+    refused: Refused | None = None
+    try:
+        rights.check_template(template)
+        if request.method == "POST" and "preview" not in request.POST:
+            rights.word_copyright(source, by=request.user, template=template)
+            messages.success(request, gettext("The template is kept. It words what is decided from now on."))
+            return go_to(request, f"{_address(source)}#rights")
+    except Refused as answer:
+        refused = answer
+    context = {"source": source, "template": template, "refused": refused, "slots": sorted(rights.SLOTS)}
+    if not refused:
+        context["examples"] = _worded(source, template)
+    return page(request, "review/sources_copyright.html", context, status=refusal(refused) if refused else 200)
+
+
+def _worded(source: Source, template: str) -> list[tuple[Rights, str]]:
+    """Return the latest decisions of a source, and how the template would have worded them."""
+    trial = Source(name_zh=source.name_zh, copyright_template=template)
+    made = list(_decisions(source)[:5]) or [Rights(licence=Licence.CC_BY, holder="某某")]
+    return [
+        (one, rights.published_text(one.licence, one.holder, source=trial, address=one.source_address)) for one in made
+    ]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_reviewers
+def adopt_claims(request: Request, slug: str, pk: int) -> HttpResponse:
+    """Show the copyright texts that an import claims, and make those chosen the rights of its records."""
+    access.check_decide_rights(request.user)
+    source = _source(request, slug)
+    batch = source.batches.select_related("source").filter(pk=pk).first()
+    if batch is None:
+        raise Http404
+    claims = rights.claimed(batch)
+    if request.method == "POST":
+        adopted = [kept for place, claim in enumerate(claims) if (kept := _corrected(request, place, claim))]
+        try:
+            number = rights.adopt_claims(batch, by=request.user, adopted=adopted)
+        except Refused as refused:
+            context = {"source": source, "batch": batch, "claims": claims, "refused": refused}
+            return page(request, "review/sources_claims.html", context, status=refusal(refused))
+        done = ngettext("The rights of %(number)s record are set.", "The rights of %(number)s records are set.", number)
+        messages.success(request, done % {"number": number})
+        return go_to(request, f"{_address(source)}#imports")
+    licences = [(name, label) for name, label in Licence.choices if name != Licence.OBJECTED]
+    context = {"source": source, "batch": batch, "claims": claims, "licences": licences}
+    return page(request, "review/sources_claims.html", context)
+
+
+def _corrected(request: Request, number: int, claim: "rights.Claimed") -> "rights.Claimed | None":
+    """Return a claim as the manager corrected it; None where it is left out, or the list has changed meanwhile."""
+    digest = sha256(claim.text.encode()).hexdigest()
+    if request.POST.get(f"adopt-{number}") != digest:
+        return None
+    holder = request.POST.get(f"holder-{number}", "").replace("\0", "").strip()[:500]
+    return replace(claim, holder=holder, licence=request.POST.get(f"licence-{number}", ""))
+
+
+def _proposed(form: RightsForm, source: Source) -> Rights:
     said = form.cleaned_data
-    text = said["copyright_text"] or rights.published_text(said["licence"], said["holder"])
+    text = said["copyright_text"] or rights.published_text(
+        said["licence"], said["holder"], source=source, address=said["source_address"]
+    )
     return Rights(licence=said["licence"], holder=said["holder"], published_text=text)
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from review import claims, erasure, rights, sealing, takedowns
-from review.models import Decision, Draft, Erased, Original, Record, Revision, Rights, Takedown, User
+from review.models import Comment, Decision, Draft, Erased, Original, Record, Revision, Rights, Takedown, User
 from review.refused import Refused
 from review.tracing import Asked
 from tests.factories import approve, record
@@ -22,6 +22,7 @@ def full_of_it(lin: User, mei: User) -> Record:
     Original.objects.get(record=given)
     approve(given, lin, output=SECRET + "改", reason=f"引用：{SECRET}")
     rights.decide_rights(given, by=None, licence="CC0-1.0", holder=SECRET, evidence=SECRET, note=SECRET)
+    Comment.objects.create(record=given, by=lin, round=1, text=SECRET)
     claims.save_draft(by=mei, record=given.pk, seen_revision=given.revision_id, fields={"output": SECRET})
     return given
 
@@ -51,7 +52,14 @@ def database_holds(text: str) -> list[str]:
 def test_no_row_holds_the_text_any_more(full_of_it: Record) -> None:
     takedown = confirmed(full_of_it, passages=(SECRET,))
     before = set(database_holds(SECRET))
-    assert {"review_revision", "review_decision", "review_rights", "review_draft", "review_takedown"} <= before
+    assert {
+        "review_revision",
+        "review_decision",
+        "review_rights",
+        "review_draft",
+        "review_takedown",
+        "review_comment",
+    } <= before
     assert erasure.erase(takedown, by=None) == 1
     assert database_holds(SECRET) == []
     assert Takedown.objects.get(pk=takedown.pk).state == "erased"
