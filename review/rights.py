@@ -15,7 +15,6 @@ from review.refused import Ground, Refused
 from review.text.claim import understood
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from collections.abc import Mapping, Sequence
 
     from django.db.models import QuerySet
@@ -122,6 +121,8 @@ def write_many(records: "Sequence[int]", *, by: "User | None", licence: str, **s
         for record in records
     ]
     return {row.record_id or 0: row.pk for row in Rights.objects.bulk_create(rows)}
+
+
 def _source_of(owner: Source | Batch | Record) -> Source:
     return owner if isinstance(owner, Source) else owner.source
 

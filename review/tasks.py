@@ -77,6 +77,9 @@ def sweep_bulk() -> None:
     """Go on with what was confirmed and then lost."""
     for action in bulk.unfinished():
         bulk.run(action)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
 def prove() -> None:
     """Check that what is marked verified was verified."""
     proof.prove()

@@ -36,6 +36,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     options["options"] = f"{options.get('options', '')} -c cqia.allow_truncate=on"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for."""
+    if "slow" not in str(config.option.markexpr):
+        left_out = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
 @pytest.fixture(autouse=True)
 def own_cache(settings: Settings) -> None:
     """Give every test a cache of its own, so that none runs into the limits that another used up."""

@@ -15,7 +15,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("review", "0010_erasable_texts"),
+        ("review", "0012_bulk_actions"),
     ]
 
     operations = [

@@ -9,8 +9,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ingest", "0004_rules_of_a_job"),
-        ("review", "0011_settings_have_a_history"),
+        ("ingest", "0005_uploads_removed"),
+        ("review", "0013_settings_have_a_history"),
     ]
 
     operations = [
