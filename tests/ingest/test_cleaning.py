@@ -1,5 +1,8 @@
 """Repairs and drops at an import: what each did is counted, and what came in stays as it was."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ingest.cleaning import cleaned
@@ -81,3 +84,17 @@ def test_with_repairs_off_every_text_comes_in_as_it_stood() -> None:
     first = Record.objects.select_related("revision").order_by("pk")[0]
     assert (first.revision.instruction, first.revision.output) == (DAMAGED["instruction"], DAMAGED["output"])
     assert Job.objects.get().rules == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["10why", "baobao", "ruozhiba"])
+def test_with_repairs_off_a_published_file_comes_in_byte_for_byte(shared_data: Path, name: str) -> None:
+    content = (shared_data / "finished" / f"{name}.jsonl").read_bytes()
+    job = imported(content)
+    assert job.tally() == {}
+    given = [json.loads(each) for each in content.split(b"\n") if each]
+    texts = Record.objects.order_by("pk").values_list("revision__instruction", "revision__input", "revision__output")
+    assert list(texts) == [(each["instruction"], each["input"], each["output"]) for each in given]
+    assert [bytes(raw) for raw in Original.objects.order_by("pk").values_list("raw", flat=True)] == [
+        each for each in content.split(b"\n") if each
+    ]

@@ -4,12 +4,22 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from review.text.rules.registry import RULES
-from review.text.rules.shape import FIELDS, MAX_SPANS, Find, Found, Kind, Rule, Sign, Span, Texts
+from review.text.rules.shape import (
+    BEGIN,
+    END,
+    ENDS,
+    FIELDS,
+    MAX_SPANS,
+    QUESTION,
+    Find,
+    Found,
+    Kind,
+    Rule,
+    Sign,
+    Span,
+    Texts,
+)
 from review.text.strict import is_blank
-
-_END = "\0"
-"""Stands before, between and behind the fields where signs are looked for; no text holds it."""
-
 
 _NEVER = r"(?!)"
 
@@ -27,7 +37,7 @@ class _Prefilter:
 
     def asked(self, texts: Texts) -> list[Rule]:
         """Return the rules that may find something, in their order."""
-        text = f"{_END}{texts.instruction}{_END}{texts.input}{_END}{texts.output}{_END}"
+        text = f"{QUESTION}{BEGIN}{texts.instruction}{END}{BEGIN}{texts.input}{END}{BEGIN}{texts.output}{END}{ENDS}"
         bound, free = self._looks
         signs = bound(text) + free(text)
         if not signs:

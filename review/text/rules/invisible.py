@@ -2,7 +2,21 @@
 
 import re
 
-from review.text.rules.shape import FIELDS, Family, Kind, Rule, Sign, Span, Texts, answer, matching, question, replacing
+from review.text.rules.shape import (
+    BEGIN,
+    END,
+    FIELDS,
+    Family,
+    Kind,
+    Rule,
+    Sign,
+    Span,
+    Texts,
+    answer,
+    matching,
+    question,
+    replacing,
+)
 
 _ZERO_WIDTH = "\u00ad\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 # A joiner belongs between two signs of an emoji, and nowhere else in Chinese text.
@@ -65,8 +79,8 @@ _BLANK_EDGES = Rule(
     find=_find_edges,
     signs=(
         Sign("\n", rf"(?<=[{_BLANKS}]\n)"),
-        Sign("\0", r"(?=\s)"),
-        Sign("\0", r"(?<=\s\0)"),
+        Sign(BEGIN, r"(?=\s)"),
+        Sign(END, rf"(?<=\s{END})"),
         Sign("\n", r"(?=\n\n\n)"),
     ),
     caught=(answer("第一行  \n第二行"), answer("回答完毕。\n\n"), question("\n请回答。"), answer("上\n\n\n\n\n下")),

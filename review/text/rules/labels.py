@@ -28,6 +28,7 @@ PREFERRED = {
     "分类任务": "分类",
 }
 """Words that are used for the same label, and the one to prefer."""
+_PREFERRED = frozenset(PREFERRED)
 _LISTS = ("major", "minor", "domain")
 
 
@@ -42,7 +43,8 @@ def _labelled(
 
 
 def _find_repeated(texts: Texts) -> list[Span]:
-    return [Span(name, 0, 0) for name in _LISTS if len(set(labels := getattr(texts, name))) != len(labels)]
+    lists = zip(_LISTS, (texts.major, texts.minor, texts.domain), strict=True)
+    return [Span(name, 0, 0) for name, labels in lists if len(labels) > 1 and len(labels) != len(set(labels))]
 
 
 _REPEATED_LABEL = Rule(
@@ -57,7 +59,7 @@ _REPEATED_LABEL = Rule(
 
 
 def _find_source(texts: Texts) -> list[Span]:
-    return [Span("major", 0, 0)] if any(label in texts.names for label in texts.major) else []
+    return [] if set(texts.names).isdisjoint(texts.major) else [Span("major", 0, 0)]
 
 
 _LABEL_IS_SOURCE = Rule(
@@ -72,7 +74,8 @@ _LABEL_IS_SOURCE = Rule(
 
 
 def _find_variants(texts: Texts) -> list[Span]:
-    return [Span(name, 0, 0) for name in _LISTS if not PREFERRED.keys().isdisjoint(getattr(texts, name))]
+    lists = zip(_LISTS, (texts.major, texts.minor, texts.domain), strict=True)
+    return [Span(name, 0, 0) for name, labels in lists if not _PREFERRED.isdisjoint(labels)]
 
 
 _LABEL_VARIANT = Rule(

@@ -58,6 +58,15 @@ FIELDS = ("instruction", "input", "output")
 """The fields that rules read as text."""
 
 
+BEGIN, END, ENDS = "\ud800", "\udc00", "\udc01"
+"""What stands before and behind every field where signs are looked for; behind the answer stands ``ENDS`` as well.
+
+Halves of surrogate pairs, which the strict parser lets through nowhere.
+"""
+QUESTION = "\ud801"
+"""Stands before the instruction, ahead of ``BEGIN``."""
+
+
 class Sign(NamedTuple):
     """What must occur somewhere in the texts before a rule can find anything: one of ``characters``, and around it.
 

@@ -2,7 +2,22 @@
 
 import re
 
-from review.text.rules.shape import MAX_SPANS, Family, Kind, Rule, Sign, Span, Texts, answer, matching, question
+from review.text.rules.shape import (
+    BEGIN,
+    END,
+    ENDS,
+    MAX_SPANS,
+    QUESTION,
+    Family,
+    Kind,
+    Rule,
+    Sign,
+    Span,
+    Texts,
+    answer,
+    matching,
+    question,
+)
 
 _APART = r"[，、,;；/|]\s?"
 _LISTED = "|".join(_APART.join(word) for word in ("无数值", "无数据", "暂无数据", "暂无", "未知", "空值", "缺失"))
@@ -51,8 +66,10 @@ _UNFINISHED = Rule(
     chinese="回答没有写完，或结尾指向不在文中的内容，例如以冒号结尾、“见视频”。",
     find=_find_cut,
     signs=(
-        Sign("\0", r"(?<=[：:，,、；;（(“《【「—频图片表接区论件待续文多如括下点为是且及中\s]\0)"),
-        Sign("\0", r"(?<=[频图片表接区论件待续文多][。.！!…）)】\]]\0)|(?<=[…。！!）)】\].]{2}\0)"),
+        Sign(ENDS, rf"(?<=[：:，,、；;（(“《【「—频图片表接区论件待续文多如括下点为是且及中\s]{END}{ENDS})"),
+        Sign(
+            ENDS, rf"(?<=[频图片表接区论件待续文多][。.！!…）)】\]]{END}{ENDS})|(?<=[…。！!）)】\].]{{2}}{END}{ENDS})"
+        ),
     ),
     caught=(
         answer("主要原因有以下三点："),
@@ -84,7 +101,7 @@ _QUESTION_NUMBER = Rule(
     english="The instruction begins with the number that the question had where it came from.",
     chinese="指令开头残留原题号，例如“15.”“【54】”。",
     find=_find_number,
-    signs=(Sign("\0", r"(?=\s*+(?:[【第例（(]?\s?\d))"),),
+    signs=(Sign(QUESTION, rf"(?={BEGIN}\s*+(?:[【第例（(]?\s?\d))"),),
     caught=(
         question("15.2022 年我国粮食产量是多少？"),
         question("【54】下列说法正确的是"),
@@ -122,10 +139,10 @@ _GLUED_ITEMS = Rule(
     chinese="两条内容粘在一起：多出一组选项、一个答案，或带上了下一部分的标题。",
     find=_find_glued,
     signs=(
-        Sign("\0", r"(?<=[题释析课、，,：:；;\d\s]\0)"),
+        Sign(ENDS, rf"(?<=[题释析课、，,：:；;\d\s]{END}{ENDS})"),
         Sign("【", r"(?=\d{1,4}】)"),
         Sign("案", r"(?<=答案)(?=】?[：:])"),
-        Sign("A", r"(?<=[\n \t\0]A)(?=\s?[.．、:：])"),
+        Sign("A", rf"(?<=[\n \t{BEGIN}]A)(?=\s?[.．、:：])"),
     ),
     caught=(
         question("下列正确的是\nA. 甲\nB. 乙\n下列错误的是\nA. 丙\nB. 丁"),
@@ -148,7 +165,7 @@ _STEM_LOST = Rule(
     english="The question itself is missing: the instruction begins with the options.",
     chinese="题干丢失：指令一开头就是选项。",
     find=matching(r"\A\s*(?:[（(][AＡ][)）]|[AＡ]\s?[.．、:：])", ("instruction",)),
-    signs=(Sign("\0", r"(?=\s*+[（(]?[AＡ])"),),
+    signs=(Sign(QUESTION, rf"(?={BEGIN}\s*+[（(]?[AＡ])"),),
     caught=(question("\nA. 甲\nB. 乙\nC. 丙\nD. 丁"), question("（A）红 （B）蓝")),
     passed=(question("选择正确的一项\nA. 甲\nB. 乙"), question("A 股和 B 股有什么不同？")),
 )
