@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from pytest_django.fixtures import Settings
 
 from ingest import pipeline
 from ingest.document import Document, Refusal, Unreadable
 from ingest.readers import READERS, recognise
+from review import retractions
 from review.models import Record, Source, State
+from tests.ingest.faulty_lines import good_lines
 from tests.ingest.golden import GOLDEN, Golden, Made
-from tests.ingest.importing import counts, imported, submitted
+from tests.ingest.importing import counts, fresh, imported, submitted
 
 REAL = {
     "zhihu_answers.jsonl": ("answers", "zhihu", 241),
@@ -131,6 +134,43 @@ def test_a_job_needs_no_more_than_file_and_source(name: str) -> None:
     job = imported(as_bytes(GOLDEN[name]), source="logi-qa")
     assert job.state == "done", job.error
     assert counts(job)["read"] == 5
+
+
+def _in_parquet(data: bytes) -> bytes:
+    rows = [json.loads(each) for each in data.split(b"\n") if each]
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file, row_group_size=3)
+    return file.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("form", ["jsonl", "gz", "zst", "parquet", "csv", "blocks", "object"])
+def test_a_job_that_is_interrupted_after_every_chunk_ends_like_another(form: str, settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 2
+    lines = b"\n".join(good_lines(9))
+    data = {
+        "jsonl": lines,
+        "gz": gzip.compress(lines),
+        "zst": zstandard.compress(lines),
+        "parquet": _in_parquet(lines),
+        "csv": as_bytes(GOLDEN["choices"]),
+        "blocks": as_bytes(GOLDEN["blocks"]),
+        "object": as_bytes(GOLDEN["exam"]),
+    }[form]
+    job = submitted(data, source="logi-qa")
+    runs = 1
+    while pipeline.run(job.pk, should_stop=lambda: True) == pipeline.Outcome.INTERRUPTED:
+        runs += 1
+    found = counts(job)
+    assert runs > 2
+    assert found["read"] == (5 if form in {"csv", "blocks", "object"} else 9)
+    stored = sorted(Record.objects.values_list("key", "originals__line", "originals__offset"))
+    retractions.retract(fresh(job).batch, by=None, reason="")
+    settings.INGEST_CHUNK_RECORDS = 1000
+    again = imported(data, source="logi-qa")
+    assert counts(again) == found
+    live = Record.objects.filter(retraction=None)
+    assert sorted(live.values_list("key", "originals__line", "originals__offset")) == stored
 
 
 @pytest.mark.django_db(transaction=True)
