@@ -295,7 +295,7 @@ def _is_table(text: bytes, delimiter: str) -> bool:
     alike = sum(len(cells) == len(names) for cells in others)
     are_names = all(name.strip() and len(name) <= MAX_NAME_CHARACTERS for name in names)
     are_objects = sum(cells[0].lstrip("\ufeff \t").startswith(("{", "[")) for cells in (names, *others) if cells)
-    return len(names) > 1 and are_names and alike * 2 > len(others) and are_objects * 2 <= len(others)
+    return len(names) > 1 and are_names and alike * 2 >= len(others) and are_objects * 2 <= len(others)
 
 
 def _format(text: bytes, container: str) -> str:

@@ -74,6 +74,7 @@ def test_rejects_that_come_back_mended_are_all_in(name: str) -> None:
     data, mend = MENDED[name]
     encoding = "gb18030" if name == "csv" else ""
     job = imported(data, encoding=encoding)
+    assert job.state == "done", job.error
     refused = counts(job)["rejected"]
     assert refused
     entries = [orjson.loads(each) for each in job.rejects_path.read_bytes().splitlines()]
