@@ -151,8 +151,8 @@ def prompt(record: shape.Record, piece: Piece) -> Document:
     return shape.made(
         piece,
         text_field(record.get(key, ""), f"/{key}", allow_empty=False).strip(),
-        shape.text(record, answer),
-        input=shape.text(record, "input"),
+        text_field(record.get(answer) or "", f"/{answer}"),
+        input=text_field(record.get("input") or "", "/input"),
         more_domain=shape.label(record, *TOPICS),
         external_id=shape.external_id(record) or shape.text(record, "id_") or None,
         unknown_keys=shape.unknown_keys(record, known),

@@ -141,12 +141,17 @@ def fits_columns(record: shape.Record) -> bool:
 
 def columns(record: shape.Record, piece: Piece) -> Document:
     """The document of a question whose options are columns; raises ``Malformed``."""
-    names = [name for name in questions.columns(record) if shape.text(record, name) != ""]
-    given = [shape.text(record, name) for name in names]
+    names = [name for name in questions.columns(record) if record[name] is not None and record[name] != ""]
+    given = [_option(record[name], f"/{name}") for name in names]
     answer = next((key for key in ("answer", "Answer", "label") if key in record), "answer")
     letters = questions.letters_of(record.get(answer), f"/{answer}", len(given))
     known = frozenset({"question", "Question", answer, "passage", *names, *ANALYSES, *shape.IDENTIFIER_KEYS})
     return _multiple_choice(record, piece, given, letters, shape.text(record, *ANALYSES), known)
+
+
+def _option(value: object, pointer: str) -> str:
+    """The text of an option: a number written out, and no word is taken for a missing one."""
+    return str(value) if type(value) in {int, float} else text_field(value, pointer)
 
 
 # Blocks of lines: the letter of the answer, the text of the question, its options

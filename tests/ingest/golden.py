@@ -309,13 +309,13 @@ GOLDEN: dict[str, Golden] = {
         "1,一年有几季？,二,三,四,五,C,\n"
         '2,"下面哪个是颜色？\n（单选）",红,跑,高,三,A,跑是动作。\n'
         "3,未公布答案的题？,甲,乙,丙,丁,,\n"
-        "4,只有两个选项？,对,错,,,B,\n"
+        "4,只有两个选项？,有,无,,,B,\n"
         "5,答案写错的题？,甲,乙,,,D,\n",
         [
             Made("一年有几季？\nA. 二\nB. 三\nC. 四\nD. 五", "答案：C", {"external_id": "1", "line": 2}),
             Made("下面哪个是颜色？\n（单选）\nA. 红\nB. 跑\nC. 高\nD. 三", "跑是动作。\n\n答案：A", {"line": 4}),
             Made("未公布答案的题？\nA. 甲\nB. 乙\nC. 丙\nD. 丁", "", {"more_minor": ()}),
-            Made("只有两个选项？\nA. 对\nB. 错", "答案：B"),
+            Made("只有两个选项？\nA. 有\nB. 无", "答案：B"),
             Made("no_such_option", "/answer"),
         ],
         "csv",
@@ -465,14 +465,14 @@ GOLDEN: dict[str, Golden] = {
             {"id_": 1, "prompt": "邻居太吵怎么办？", "domain_zh": "邻里", "domain_en": "neighbours"},
             {"prompt": "要不要给孩子手机？"},
             {"question": "可以不写作业吗？", "category": "教育"},
-            {"prompt": "已经有回答的问题？", "answer": "有。"},
+            {"prompt": "已经有回答的问题？", "answer": "无"},
             {"prompt": "  "},
         ],
         [
             Made("邻居太吵怎么办？", "", {"external_id": "1", "more_domain": ("邻里", "neighbours")}),
             Made("要不要给孩子手机？", "", {"more_domain": ()}),
             Made("可以不写作业吗？", "", {"more_domain": ("教育",)}),
-            Made("已经有回答的问题？", "有。"),
+            Made("已经有回答的问题？", "无"),
             Made("empty", "/prompt"),
         ],
     ),

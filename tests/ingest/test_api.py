@@ -53,6 +53,11 @@ def test_a_file_is_sent_and_its_job_followed(gao: User) -> None:
     assert client.get(JOBS).json() == {"jobs": [said], "next": None}
 
 
+def test_a_mapping_goes_with_the_files(gao: User) -> None:
+    assert post(bearing(gao), mapping='{"instruction": "a", "output": "b"}').status_code == 202
+    assert Job.objects.get().options == {"mapping": {"instruction": "a", "output": "b"}}
+
+
 def test_several_files_are_one_job(gao: User) -> None:
     files = [SimpleUploadedFile(name, LINES) for name in ("a.jsonl", "b.jsonl")]
     answer = bearing(gao).post(JOBS, {"source": "ruozhiba", "file": files})
@@ -70,6 +75,8 @@ def test_several_files_are_one_job(gao: User) -> None:
         {"encoding": "klingon"},
         {"rules": "no-such-rule"},
         {"rules": "a\x00b"},
+        {"mapping": "{"},
+        {"mapping": '{"instruction": 7}'},
         {"holder": "x" * 501},
         {"holder": "a\x00b"},
     ],
