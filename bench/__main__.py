@@ -37,6 +37,19 @@ class Figure:
         return f"{self.work:<34}{self.floor:>12,.0f}{self.program:>12,.0f}{ratio:>9.2f}{self.reach:>9.2f}{mark}"
 
 
+@dataclass(frozen=True)
+class Wait:
+    """One row of the second table: the milliseconds within which 95 of 100 answers come, and those to stay within."""
+
+    work: str
+    milliseconds: float
+    reach: float
+
+    def __str__(self) -> str:
+        mark = "" if self.milliseconds <= self.reach else "   above"
+        return f"{self.work:<34}{self.milliseconds:>12,.0f}{self.reach:>12,.0f}{mark}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_RECORDS:,} records, once: under a minute")
@@ -51,8 +64,11 @@ def main() -> int:
         rounds = [_measure(records, seed, Path(folder)) for seed in range(1, repeat + 1)]
     print(f"{records:,} records, median of {repeat}\n")
     print(f"{'work':<34}{'floor /s':>12}{'program /s':>12}{'ratio':>9}{'reach':>9}")
-    for figures in zip(*rounds, strict=True):
+    for figures in zip(*(figures for figures, _waits in rounds), strict=True):
         print(_median(figures))
+    print(f"\n{'page':<34}{'p95 ms':>12}{'within':>12}")
+    for waits in zip(*(waits for _figures, waits in rounds), strict=True):
+        print(sorted(waits, key=lambda wait: wait.milliseconds)[len(waits) // 2])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nlargest memory of this process: {peak:,.0f} MiB")
     return 0
@@ -72,13 +88,13 @@ def _own_database() -> None:
     os.environ["DATABASE_URL"] = f"{base}/{DATABASE}{question}{query}"
 
 
-def _measure(records: int, seed: int, folder: Path) -> list[Figure]:
+def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[Wait]]:
     if seed == 1:
         django.setup()
         from django.core.management import call_command  # noqa: PLC0415  needs the settings of this run
 
         call_command("migrate", verbosity=0)
-    from bench import floor, program  # noqa: PLC0415  imports models
+    from bench import floor, program, reading  # noqa: PLC0415  imports models
     from bench.records import lines  # noqa: PLC0415
 
     path = folder / f"{seed}.jsonl"
@@ -88,6 +104,8 @@ def _measure(records: int, seed: int, folder: Path) -> list[Figure]:
             rows = floor.prepare(connection, file)
         floor_import = records / floor.copy_in(connection, rows)
         program_import = records / program.ingest(path)
+        floor_signatures = reading.floor_signatures()
+        program_signatures, program_index = reading.near_duplicate_pass(), reading.search_pass()
         floor_claim = _rate(floor.claim(connection))
         lin = program.reviewer("lin")
         program_claim = _rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
@@ -96,14 +114,19 @@ def _measure(records: int, seed: int, folder: Path) -> list[Figure]:
         written, frozen = program.build(f"v0.1.{seed}")
         first, streamed, sent = program.stream()
         seconds, released = program.export(f"v0.0.{seed}", folder)
-    return [
+        connection.execute("VACUUM ANALYZE")
+        waits = [Wait("list page of 100", reading.list_pages(), 100), Wait("two characters", reading.searches(), 1000)]
+    figures = [
         Figure("import", floor_import, program_import, 0.25),
+        Figure("near-duplicates, behind the import", floor_signatures, program_signatures, 0.7),
+        Figure("search index, behind the import", floor_import, program_index, 0.12),
         Figure("claim the next record", floor_claim, program_claim, 0.25),
         Figure("release files, hashed and synced", floor_export, frozen / written, 0.6),
         Figure("live stream of records", floor_export, sent / streamed, 0.6),
         Figure("its first byte (1/s, of 300 ms)", 1 / 0.3, 1 / first, 1.0),
         Figure("export_release, whole command", floor_export, released / seconds, 0.3),
     ]
+    return figures, waits
 
 
 def _rate(call: Callable[[], object], then: Callable[[], object] | None = None) -> float:

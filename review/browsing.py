@@ -6,12 +6,16 @@ source's approved records, and a page is merged from the beginnings of all parts
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import Q, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from review.models import Batch, Licence, Rights, Source, State
+from review.models import Batch, Licence, Rights, State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,58 +24,87 @@ if TYPE_CHECKING:
 
 COUNTED = 10_000
 """How far records are counted; beyond, there are more than that."""
-MOST_PARTS = 200
-FEW_PARTS = 8
+_TYPES = {"source_id": "bigint", "batch_id": "bigint", "state": "text"}
+
+
+class Grid(NamedTuple):
+    """Parts that differ in the values of two columns only, such as source and state, or import and source."""
+
+    columns: tuple[str, str]
+    values: list[tuple[int, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The records that somebody asks for, all of them as one set.
 
-    `parts` are conditions that exclude one another and of which each of the records meets one; none: no parts are
-    needed. `is_narrow`: what is asked for is few, and found by an index of its own.
+    Each of the records meets one of `grid` or `parts`, which exclude one another; none: no parts are needed.
+    `is_narrow`: what is asked for is few, and found by an index of its own.
     """
 
     records: "RecordQuerySet"
+    grid: Grid | None = None
     parts: list[Q] = field(default_factory=list)
     is_narrow: bool = False
 
     def ordered(self, *, newest: bool, after: int | None, most: int) -> list[int]:
         """Return the ids of the first `most` of them, the newest or the oldest first, that come after an id."""
-        order = "-pk" if newest else "pk"
         beyond = Q() if after is None else Q(pk__lt=after) if newest else Q(pk__gt=after)
-        is_cut = 0 < len(self.parts) <= (FEW_PARTS if self.is_narrow else MOST_PARTS)
-        firsts = [
-            self.records.filter(beyond, part).order_by(order).values_list("pk", flat=True)[:most]
-            for part in (self.parts if is_cut else [Q()])
-        ]
-        merged = firsts[0].union(*firsts[1:], all=True).order_by(order)[:most] if len(firsts) > 1 else firsts[0]
-        return list(merged)
+        records = self.records.filter(beyond).order_by("-pk" if newest else "pk")
+        firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in self._parts()]
+        if self.grid and not self.is_narrow:
+            firsts.append(_from_grid(records, self.grid, most))
+        return sorted(set(chain.from_iterable(firsts)), reverse=newest)[:most]
+
+    def _parts(self) -> list[Q]:
+        if self.is_narrow or not (self.grid or self.parts):
+            return [Q()]
+        return self.parts
 
     def count(self) -> int:
         """Return how many there are, at most one more than COUNTED."""
         return self.records.order_by().values("pk")[: COUNTED + 1].count()
 
 
-def by_place(sources: "Collection[int] | None", states: "Collection[str] | None") -> list[Q]:
+def _from_grid(records: "RecordQuerySet", grid: Grid, most: int) -> list[int]:
+    """Return the first ids of each part, looked up part by part in one statement; the order is that of `records`."""
+    if not grid.values:
+        return []
+    is_part = {column: RawSQL(f"part.{column}", []) for column in grid.columns}  # noqa: S611  names of ours
+    one = records.filter(**is_part).values("pk")[:most]
+    try:
+        query, parameters = one.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    types = ", ".join(f"%s::{_TYPES[column]}[]" for column in grid.columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT first.id FROM unnest({types}) AS part({', '.join(grid.columns)})"  # noqa: S608
+            f" CROSS JOIN LATERAL ({query}) AS first(id)",
+            [*map(list, zip(*grid.values, strict=True)), *parameters],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def by_place(sources: "Collection[int] | None", states: "Collection[str] | None") -> Grid | None:
     """Return the parts of the live records of these sources in these states, of all where None is given."""
     if sources is None and states is None:
-        return []
+        return None
     if sources is None:
-        sources = list(Source.objects.order_by("pk").values_list("pk", flat=True))
-    return [
-        Q(source=source, state=state) for source in sources for state in (State.values if states is None else states)
-    ]
+        sources = Batch.objects.order_by("source").values_list("source", flat=True).distinct()
+    wanted = sorted(State.values if states is None else states)
+    return Grid(("source_id", "state"), [(source, str(state)) for source in sources for state in wanted])
 
 
-def by_batch(batches: "Iterable[int]") -> list[Q]:
+def by_batch(batches: "Iterable[int]") -> Grid:
     """Return the parts of the records that came in with these imports."""
-    return [Q(batch=batch) for batch in batches]
+    known = Batch.objects.filter(pk__in=list(batches)).order_by("pk").values_list("pk", "source")
+    return Grid(("batch_id", "source_id"), list(known))
 
 
-def by_licence(licences: "Collection[str]") -> list[Q]:
-    """Return the parts of the records that are under one of these licences: by their import or source, or their own."""
-    return [*(Q(batch=batch, rights=None) for batch in _batches_under(licences)), _own_under(licences)]
+def by_licence(licences: "Collection[str]") -> tuple[Grid, list[Q]]:
+    """Return the parts of the records under one of these licences: by their import or source, and by themselves."""
+    return by_batch(_batches_under(licences)), [_own_under(licences)]
 
 
 def under(licences: "Collection[str]") -> Q:

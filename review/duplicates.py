@@ -5,7 +5,7 @@ every one there is: who shares a number with another is a candidate, and is chec
 kept by run and band, so that a million of them are read, one band after the other, in a fraction of a second.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from django.db import transaction
@@ -53,6 +53,18 @@ def pairs() -> "QuerySet[NearDuplicate]":
     """Return the pairs of which both records are live."""
     live = {f"{side}__{gone}": None for side in ("record", "other") for gone in ("takedown", "retraction")}
     return NearDuplicate.objects.filter(**live)
+
+
+def having_near() -> "QuerySet[Any, Any]":
+    """Return the ids of the records that have near-duplicates. Pairs of imports taken back are gone."""
+    down = Record.objects.filter(takedown__isnull=False).values("pk")
+    standing = NearDuplicate.objects.exclude(record__in=down).exclude(other__in=down)
+    return standing.values("record").union(standing.values("other"))
+
+
+def drop_pairs_of(batch: int) -> None:
+    """Forget the pairs that records of an import are of: it was taken back."""
+    NearDuplicate.objects.filter(Q(record__batch=batch) | Q(other__batch=batch)).delete()
 
 
 def near(record: int) -> list[Near]:

@@ -8,6 +8,8 @@ from django import forms
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django_filters import (  # type: ignore[import-untyped]  # it has no types
@@ -57,21 +59,37 @@ _INDEXED = ("q", "major", "minor", "domain", "answer_from", "shortest", "longest
 _NARROW = (*_INDEXED, "near", "flag", "reviewer", "assignee")
 
 
+class PlainSelect(forms.Select):
+    """A list to choose from, written without a template: a page has a dozen of them with sixty lines each."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:  # noqa: ANN401, ARG002
+        """Write the list with the chosen line marked."""
+        lines = ((key, mark_safe(" selected") if str(key) == str(value) else "", label) for key, label in self.choices)
+        options = format_html_join("", '<option value="{}"{}>{}</option>', lines)
+        return format_html('<select name="{}" id="{}">{}</select>', name, (attrs or {}).get("id", name), options)
+
+
 class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
     """The filters of the list. What a person may not see is not there to be filtered."""
 
     q = CharFilter(method="by_words", max_length=MAX_WORDS, label=gettext_lazy("Words in the text"))
-    source = ChoiceFilter(method="by_source", label=gettext_lazy("Source"))
-    category = ChoiceFilter(method="by_category", label=gettext_lazy("Category"))
-    state = ChoiceFilter(method="by_state", label=gettext_lazy("State"))
-    verified = ChoiceFilter(method="by_verified", choices=YES_NO, label=gettext_lazy("Verified"))
+    source = ChoiceFilter(widget=PlainSelect, method="by_source", label=gettext_lazy("Source"))
+    category = ChoiceFilter(widget=PlainSelect, method="by_category", label=gettext_lazy("Category"))
+    state = ChoiceFilter(widget=PlainSelect, method="by_state", label=gettext_lazy("State"))
+    verified = ChoiceFilter(widget=PlainSelect, method="by_verified", choices=YES_NO, label=gettext_lazy("Verified"))
     major = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Main task type"))
     minor = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Fine task type"))
     domain = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Domain"))
-    answer_from = ChoiceFilter(method="by_label", choices=AnswerFrom.choices, label=gettext_lazy("Answer from"))
-    flag = ChoiceFilter(method="by_flag", label=gettext_lazy("Flag"))
-    licence = ChoiceFilter(method="by_licence", choices=Licence.choices, label=gettext_lazy("Licence"))
-    reach = ChoiceFilter(method="by_reach", choices=list(REACHES.items()), label=gettext_lazy("How far it goes"))
+    answer_from = ChoiceFilter(
+        widget=PlainSelect, method="by_label", choices=AnswerFrom.choices, label=gettext_lazy("Answer from")
+    )
+    flag = ChoiceFilter(widget=PlainSelect, method="by_flag", label=gettext_lazy("Flag"))
+    licence = ChoiceFilter(
+        widget=PlainSelect, method="by_licence", choices=Licence.choices, label=gettext_lazy("Licence")
+    )
+    reach = ChoiceFilter(
+        widget=PlainSelect, method="by_reach", choices=list(REACHES.items()), label=gettext_lazy("How far it goes")
+    )
     near = BooleanFilter(method="by_near", widget=forms.CheckboxInput, label=gettext_lazy("Has near-duplicates"))
     shortest = NumberFilter(
         method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at least, characters")
@@ -82,9 +100,9 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     imported_from = DateFilter(method="by_date", label=gettext_lazy("Imported from"))
     imported_to = DateFilter(method="by_date", label=gettext_lazy("Imported up to"))
     batch = NumberFilter(method="by_batch", min_value=1, max_value=MAX_ID, label=gettext_lazy("Import, by number"))
-    reviewer = ChoiceFilter(method="by_reviewer", label=gettext_lazy("Decided by"))
-    assignee = ChoiceFilter(method="by_assignee", label=gettext_lazy("Assigned to"))
-    gone = ChoiceFilter(method="by_gone", choices=GONE, label=gettext_lazy("Taken down or back"))
+    reviewer = ChoiceFilter(widget=PlainSelect, method="by_reviewer", label=gettext_lazy("Decided by"))
+    assignee = ChoiceFilter(widget=PlainSelect, method="by_assignee", label=gettext_lazy("Assigned to"))
+    gone = ChoiceFilter(widget=PlainSelect, method="by_gone", choices=GONE, label=gettext_lazy("Taken down or back"))
 
     def __init__(self, data: "MultiValueDict[str, str]", *, by: User) -> None:
         super().__init__(data, Record.objects.for_user(by))
@@ -138,7 +156,7 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     def choice(self) -> browsing.Choice:
         """Return the records asked for; what is asked is valid."""
         given = self.form.cleaned_data
-        return browsing.Choice(self.qs, self._parts(given), any(given.get(name) for name in _NARROW))
+        return browsing.Choice(self.qs, *self._parts(given), any(given.get(name) for name in _NARROW))
 
     def filter_queryset(self, queryset: "RecordQuerySet") -> "RecordQuerySet":
         """Filter by everything that is given; what was taken down or back is left out unless it is asked for."""
@@ -148,17 +166,17 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
             queryset = getattr(self, self.filters[name].method)(queryset, name, value)
         return queryset
 
-    def _parts(self, given: dict[str, Any]) -> list[Q]:
+    def _parts(self, given: dict[str, Any]) -> "tuple[browsing.Grid | None, list[Q]]":
         """Return the parts that an index gives in order, by the filter that lays the records furthest apart."""
         if given.get("gone"):
-            return browsing.by_batch(self._taken_back()) if given["gone"] == "back" else []
-        if places := self._places(given):
-            return places
+            return (browsing.by_batch(self._taken_back()) if given["gone"] == "back" else None), []
+        if places := browsing.by_place(self._wanted_sources(given), _wanted_states(given)):
+            return places, [Q(pk__in=self._otherwise)] if self._otherwise else []
         if given.get("licence") or given.get("reach"):
             return browsing.by_licence(_wanted_licences(given))
         if given.get("batch") or given.get("imported_from") or given.get("imported_to"):
-            return browsing.by_batch(self._wanted_batches(given))
-        return []
+            return browsing.by_batch(self._wanted_batches(given)), []
+        return None, []
 
     def _wanted_sources(self, given: dict[str, Any]) -> "Collection[int] | None":
         slug, category = given.get("source"), given.get("category")
@@ -176,14 +194,6 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Return the condition that the person sees a record in one of these states."""
         as_seen = [pk for pk, state in self._otherwise.items() if state in states]
         return Q(state__in=states) & ~Q(pk__in=self._otherwise) | Q(pk__in=as_seen)
-
-    def _places(self, given: dict[str, Any]) -> list[Q]:
-        """Return the parts by source and state."""
-        states = _wanted_states(given)
-        places = browsing.by_place(self._wanted_sources(given), states)
-        if states is None or not self._otherwise:
-            return places
-        return [*(place & ~Q(pk__in=self._otherwise) for place in places), Q(pk__in=self._otherwise)]
 
     def _wanted_batches(self, given: dict[str, Any]) -> list[int]:
         batches = Batch.objects.filter(_since(given.get("imported_from")), _until(given.get("imported_to")))
@@ -231,8 +241,7 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
     def by_near(self, records: "RecordQuerySet", _name: str, _value: bool) -> "RecordQuerySet":  # noqa: FBT001
         """Those that have near-duplicates."""
-        pairs = duplicates.pairs()
-        return records.filter(pk__in=pairs.values("record").union(pairs.values("other")))
+        return records.filter(pk__in=duplicates.having_near())
 
     def by_length(self, records: "RecordQuerySet", name: str, length: int) -> "RecordQuerySet":
         """Those whose answer is so long."""

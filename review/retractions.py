@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from review import access, workflow
+from review import access, duplicates, workflow
 from review.models import Batch, Cause, Claim, Decision, Record, Retraction, Revision, State
 from review.refused import Refused
 from review.text.signature import duplicate_key
@@ -30,6 +30,7 @@ def retract(batch: Batch, *, by: "User | None", reason: str = "") -> Retraction:
     Claim.objects.filter(record__in=loaded).delete()
     workflow.move(loaded, cause=Cause.RETRACT, by=by, retraction=retraction)
     _restore_wordings(batch, by)
+    duplicates.drop_pairs_of(batch.pk)
     return retraction
 
 

@@ -106,7 +106,7 @@ def _listed(ids: "Iterable[int]") -> RawSQL:
 
 def _mark(found: "_Ids") -> Case:
     """Return 1 for a record among many, looked up in a row of bits that the statement brings along."""
-    marks = np.zeros(int(found[-1]) + 1, np.bool_)
+    marks = np.zeros(int(found.max()) + 1, np.bool_)
     marks[found] = True
     bits = Value(np.packbits(marks, bitorder="little").tobytes(), output_field=models.BinaryField())
     number = models.IntegerField()
@@ -115,18 +115,25 @@ def _mark(found: "_Ids") -> Case:
 
 
 def _candidates(wanted: "Sequence[int]", *, in_blocks: bool = False) -> "_Ids":
-    """Return the ids of the indexed records that may have all that is looked for, in order."""
+    """Return the ids of the indexed records that may have all that is looked for."""
     places = _places(wanted)
     found = []
     for run, records in SearchRun.objects.filter(pk__in=places).values_list("pk", "records"):
         ids = _ids(records)
         here = grams.whole_blocks(places[run], len(ids)) if in_blocks else places[run]
         found.append(ids[here])
-    return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _packed(records: "Sequence[int]") -> bytes:
+    """Return ids in order as a run keeps them: where they follow one another, the first below zero, and the last."""
+    is_stretch = records[-1] - records[0] == len(records) - 1
+    return np.array([-records[0], records[-1]] if is_stretch else records, "<i8").tobytes()
 
 
 def _ids(records: "bytes | memoryview") -> "_Ids":
-    return np.frombuffer(records, "<i8")
+    packed = np.frombuffer(records, "<i8")
+    return np.arange(-packed[0], packed[1] + 1) if packed[0] < 0 else packed
 
 
 def _places(wanted: "Sequence[int]") -> "dict[int, grams.Places]":
@@ -151,9 +158,7 @@ def index_next() -> int:
         taken = unread.take(Unread.Task.SEARCH, grams.RUN)
         _read(taken.records)
         taken.done()
-        if not taken.rows:
-            _gather()
-    return len(taken.records)
+        return len(taken.records) if taken.rows else _gather()
 
 
 def _read(records: "Sequence[int]") -> None:
@@ -187,7 +192,7 @@ def _labels(task_type: dict[str, list[str]], domain: list[str], answer_from: str
 
 def _write_run(entries: "Sequence[Entry]") -> int:
     """Write the index of these records and return the run."""
-    run = SearchRun.objects.create(records=np.array([entry.record for entry in entries], "<i8").tobytes())
+    run = SearchRun.objects.create(records=_packed([entry.record for entry in entries]))
     shelves = grams.shelves([entry.text for entry in entries], [entry.labels for entry in entries])
     with connection.cursor() as cursor:
         columns = "(run_id, shelf, content)"
@@ -198,13 +203,14 @@ def _write_run(entries: "Sequence[Entry]") -> int:
     return run.pk
 
 
-def _gather() -> None:
-    """Make a run of what came in few by few, once that is enough."""
+def _gather() -> int:
+    """Make a run of what came in few by few, once that is enough; return how many records that were."""
     loose = SearchText.objects.filter(run=None).order_by("pk").values_list("pk", "text", "labels", "length")
     entries = [Entry(*row) for row in loose[: grams.RUN]]
-    if len(entries) >= ENOUGH:
-        run = _write_run(entries)
-        SearchText.objects.filter(pk__in=_listed(entry.record for entry in entries)).update(run=run)
+    if len(entries) < ENOUGH:
+        return 0
+    run = _write_run(entries)
+    return SearchText.objects.filter(pk__in=_listed(entry.record for entry in entries)).update(run=run)
 
 
 def tidy() -> int:
@@ -214,8 +220,8 @@ def tidy() -> int:
             return 0
         indexed = SearchText.objects.exclude(run=None).values("run").annotate(number=models.Count("pk"))
         standing = dict(indexed.order_by().values_list("run", "number"))
-        sizes = SearchRun.objects.values_list("pk", models.functions.Length("records"))
-        wasted = [run for run, size in sizes if standing.get(run, 0) < _WASTED * size / 8]
+        runs = SearchRun.objects.values_list("pk", "records")
+        wasted = [run for run, records in runs if standing.get(run, 0) < _WASTED * len(_ids(records))]
         _dissolve(wasted)
     return len(wasted)
 

@@ -43,9 +43,11 @@ def alone(task: Unread.Task) -> bool:
 
 
 def take(task: Unread.Task, most: int) -> Taken:
-    """Return the records that a pass reads next, about `most` of them; whoever calls is `alone`."""
+    """Return the records that a pass reads next: `most` of them, more only where they were noted together."""
     noted = list(Unread.objects.filter(task=task).order_by("pk").values_list("pk", "number")[:most])
     sums = accumulate(number for _pk, number in noted)
-    rows = [pk for (pk, number), total in zip(noted, sums, strict=True) if total - number < most]
+    rows = [
+        pk for place, ((pk, _number), total) in enumerate(zip(noted, sums, strict=True)) if not place or total <= most
+    ]
     records = Unread.objects.filter(pk__in=rows).values_list("records", flat=True)
     return Taken(sorted(set(chain.from_iterable(records))), rows)

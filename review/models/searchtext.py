@@ -47,7 +47,10 @@ class SearchText(models.Model):
 
 
 class SearchRun(models.Model):
-    """Records that were indexed together: their ids by place, eight bytes each, the lowest first."""
+    """Records that were indexed together: their ids by place, eight bytes each, the lowest first.
+
+    Where they follow one another without a gap, the first below zero and the last.
+    """
 
     records = models.BinaryField(_("records"))
 

@@ -8,6 +8,7 @@ from django import forms
 from django.core.cache import cache
 from django.db.models import F, Func, Q, TextField
 from django.http import HttpResponse, QueryDict
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from review import access, blind, browsing, duplicates, search
@@ -50,11 +51,7 @@ class Row:
     labels: list[str]
     in_effect: InEffect
     has_near: bool
-
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody is still to decide on it."""
-        return self.record.state not in {State.APPROVED, State.REJECTED}
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +178,5 @@ def _row(record: Any, words: str, *, has_near: bool) -> Row:  # noqa: ANN401  a 
     if given and words and not any(piece.is_match for piece in answer):
         answer = excerpt(given, words)
     question = excerpt(record.instruction_cut, words)
-    return Row(record, question, answer, labels[:LABELS_SHOWN], InEffect.of(record), has_near)
+    address = reverse("review:record", args=[record.pk])
+    return Row(record, question, answer, labels[:LABELS_SHOWN], InEffect.of(record), has_near, address)

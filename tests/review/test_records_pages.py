@@ -294,7 +294,8 @@ def test_a_page_is_merged_from_the_parts_that_an_index_gives_in_order(lin: User)
     sources = list(Source.objects.filter(slug__in=["zhihu", "douban"]).values_list("pk", flat=True))
     records = Record.objects.filter(source__in=sources)
     choice = browsing.Choice(records, browsing.by_place(sources, None))
-    assert len(choice.parts) == 12
+    assert choice.grid is not None
+    assert len(choice.grid.values) == 12
     assert choice.ordered(newest=True, after=None, most=10) == by_hand
     assert choice.ordered(newest=False, after=by_hand[2], most=10) == [by_hand[1], by_hand[0]]
     assert browsing.Choice(records).ordered(newest=True, after=by_hand[0], most=2) == by_hand[1:3]

@@ -1,0 +1,111 @@
+"""The passes behind an import, and the list that is read from what they make: the same work as its users ask for."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from time import perf_counter
+
+from django.contrib.auth.models import Group
+from django.test import Client
+from rensa import RMinHash
+
+from review import duplicates, search
+from review.models import Record, Role, SearchText, User
+from review.text.minhash import SHINGLE, squeezed
+
+LIST = "/review/records/"
+SIGNED, PAGES, PAIRS = 3_000, 6, 40
+PERMUTATIONS, SEED = 128, 42
+FILTERS = (
+    "",
+    "state=waiting",
+    "state=approved",
+    "state=rejected",
+    "source=zhihu",
+    "source=zhihu&state=approved",
+    "licence=CC0-1.0",
+    "reach=every",
+    "major=问答",
+    "domain=百科",
+    "answer_from=human",
+    "shortest=3000",
+    "near=on",
+    "reviewer=mei",
+    "verified=no",
+)
+
+
+def floor_signatures() -> float:
+    """Return how many texts a second the library itself signs, shingled in Python, in the way that it documents."""
+    texts = Record.objects.order_by("pk").values_list("revision__instruction", "revision__input", "revision__output")
+    whole = [squeezed(*text) for text in texts[:SIGNED]]
+    started = perf_counter()
+    for text in whole:
+        signature = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
+        signature.update([text[start : start + SHINGLE] for start in range(len(text) - SHINGLE + 1)])
+        signature.digest()
+    return len(whole) / (perf_counter() - started)
+
+
+def search_pass() -> float:
+    """Index all that came in and return how many records a second that were."""
+    return _drained(search.index_next, search.lag())
+
+
+def near_duplicate_pass() -> float:
+    """Sign, compare and check all that came in, and return how many records a second that were."""
+    return _drained(duplicates.find_next, duplicates.lag())
+
+
+def _drained(step: Callable[[], int], waiting: int) -> float:
+    started = perf_counter()
+    while step():
+        pass
+    return waiting / (perf_counter() - started)
+
+
+def list_pages() -> float:
+    """Return the milliseconds within which 95 of 100 pages of 100 records come, under each filter, near and deep."""
+    client, draw = _manager(), random.Random(SEED)
+    highest = Record.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    places = [f"after={draw.randrange(1, highest)}" for _page in range(PAGES - 1)]
+    return _slow([_milliseconds(client, f"{asked}&{place}") for asked in FILTERS for place in ("", *places)])
+
+
+def searches() -> float:
+    """Return the milliseconds within which 95 of 100 searches for two characters come, alone and under a filter."""
+    client, draw = _manager(), random.Random(SEED)
+    return _slow(
+        [_milliseconds(client, f"q={pair}{also}") for pair in _pairs(draw) for also in ("", "&state=approved")]
+    )
+
+
+def _pairs(draw: random.Random) -> Iterator[str]:
+    highest = Record.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    for _pair in range(PAIRS):
+        text = (
+            SearchText.objects.filter(pk__gte=draw.randrange(1, highest))
+            .order_by("pk")
+            .values_list("text", flat=True)[0]
+        )
+        start = draw.randrange(len(text) - 1)
+        yield text[start : start + 2]
+
+
+def _manager() -> Client:
+    user, _created = User.objects.get_or_create(username="gao")
+    user.groups.set(Group.objects.filter(name=Role.MANAGER))
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(user)
+    return client
+
+
+def _milliseconds(client: Client, query: str) -> float:
+    started = perf_counter()
+    answer = client.get(f"{LIST}?size=100&{query}")
+    assert answer.status_code == HTTPStatus.OK, query
+    return 1000 * (perf_counter() - started)
+
+
+def _slow(waits: Sequence[float]) -> float:
+    return sorted(waits)[int(0.95 * len(waits))]
