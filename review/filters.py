@@ -9,7 +9,6 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django_filters import (  # type: ignore[import-untyped]  # it has no types
@@ -62,10 +61,11 @@ _NARROW = (*_INDEXED, "near", "flag", "reviewer", "assignee")
 class PlainSelect(forms.Select):
     """A list to choose from, written without a template: a page has a dozen of them with sixty lines each."""
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:  # noqa: ANN401, ARG002
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> str:  # type: ignore[override]  # noqa: ANN401, ARG002
         """Write the list with the chosen line marked."""
-        lines = ((key, mark_safe(" selected") if str(key) == str(value) else "", label) for key, label in self.choices)
-        options = format_html_join("", '<option value="{}"{}>{}</option>', lines)
+        chosen, other = '<option value="{}" selected>{}</option>', '<option value="{}">{}</option>'
+        lines = ((format_html(chosen if str(key) == str(value) else other, key, label),) for key, label in self.choices)
+        options = format_html_join("", "{}", lines)
         return format_html('<select name="{}" id="{}">{}</select>', name, (attrs or {}).get("id", name), options)
 
 
@@ -73,9 +73,13 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     """The filters of the list. What a person may not see is not there to be filtered."""
 
     q = CharFilter(method="by_words", max_length=MAX_WORDS, label=gettext_lazy("Words in the text"))
-    source = ChoiceFilter(widget=PlainSelect, method="by_source", label=gettext_lazy("Source"))
+    source = ChoiceFilter(
+        widget=PlainSelect, method="by_source", empty_label=gettext_lazy("every source"), label=gettext_lazy("Source")
+    )
     category = ChoiceFilter(widget=PlainSelect, method="by_category", label=gettext_lazy("Category"))
-    state = ChoiceFilter(widget=PlainSelect, method="by_state", label=gettext_lazy("State"))
+    state = ChoiceFilter(
+        widget=PlainSelect, method="by_state", empty_label=gettext_lazy("every state"), label=gettext_lazy("State")
+    )
     verified = ChoiceFilter(widget=PlainSelect, method="by_verified", choices=YES_NO, label=gettext_lazy("Verified"))
     major = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Main task type"))
     minor = CharFilter(method="by_label", max_length=MAX_LABEL, label=gettext_lazy("Fine task type"))

@@ -143,3 +143,11 @@ def test_append_only_tables_are_guarded_in_the_database() -> None:
         guarded = {name for (name,) in cursor.fetchall()}
     assert declared == guarded
     assert {"review_decision", "review_revision", "review_move"} <= guarded
+
+
+def test_every_block_of_the_stylesheet_is_closed() -> None:
+    depth = 0
+    for sign in (REPOSITORY / "cqia_site" / "static" / "cqia" / "app.css").read_text(encoding="utf-8"):
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        assert depth in range(4)
+    assert depth == 0

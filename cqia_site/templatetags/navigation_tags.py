@@ -41,7 +41,13 @@ class Entry:
 MAIN = (
     Entry("home", _("Home"), is_leaf=True),
     Entry("review:queue", pgettext_lazy("navigation", "Review"), "review"),
-    Entry("review:records", _("Records"), "review", is_leaf=True, also=("/review/records/bulk/",)),
+    Entry(
+        "review:records",
+        pgettext_lazy("list", "Records"),
+        "review",
+        is_leaf=True,
+        also=("/review/records/bulk/", "/review/bulk/"),
+    ),
     Entry("review:sources", _("Sources"), "review"),
     Entry("ingest:jobs", pgettext_lazy("navigation", "Import"), "manage"),
     Entry("exports:releases", _("Releases"), "consume"),

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("assign", "assign"),
                             ("prioritise", "prioritise"),
-                            ("label", "label"),
+                            ("label", "set labels"),
                             ("rights", "set the rights"),
                             ("send_back", "send back"),
                         ],

@@ -19,7 +19,7 @@ class BulkAction(models.Model):
     class Kind(models.TextChoices):
         ASSIGN = "assign", _("assign")
         PRIORITISE = "prioritise", _("prioritise")
-        LABEL = "label", _("label")
+        LABEL = "label", _("set labels")
         RIGHTS = "rights", _("set the rights")
         SEND_BACK = "send_back", _("send back")
 
