@@ -68,6 +68,18 @@ fix: environment-dev ## mend what can be mended by itself: format, imports, simp
 bench: environment ## measure the program against the floor in the same run (ARGS=--quick)
 	@exec $(PYTHON) -m cqia_site.embedded $(PYTHON) -m bench $(ARGS)
 
+TRAIN_PYTHON ?= python3.11
+
+.PHONY: train-smoke
+train-smoke: ## train a tiny model on a release, in an environment of its own (RELEASE=folder)
+	@test -n "$(RELEASE)" || { echo 'Name the folder of a release: make train-smoke RELEASE=DIR (manage.py export_release makes one).' >&2; exit 2; }
+	@if ! cmp -s examples/requirements.txt var/train/requirements.txt; then \
+		rm -rf var/train && $(TRAIN_PYTHON) -m venv var/train && \
+		var/train/bin/python -m pip install -q --disable-pip-version-check -r examples/requirements.txt && \
+		cp examples/requirements.txt var/train/; fi
+	@HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 HF_HOME=$(CURDIR)/var/train/cache \
+		var/train/bin/python examples/train.py $(RELEASE) var/train/out --tiny $(ARGS)
+
 .PHONY: screenshots
 screenshots: environment-dev ## take the pictures of the documents anew, from the pages as they are
 	@$(PYTHON) -m tests.chromium

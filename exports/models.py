@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat, Lower, Now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from review.models import Licence
@@ -520,7 +520,7 @@ class Delivery(models.Model):
     """One event for one webhook: the row is the outbox, and says how it went."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
+        WAITING = "waiting", pgettext_lazy("delivery", "waiting")
         DELIVERED = "delivered", _("delivered")
         FAILED = "failed", _("given up")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE_RECORDS = 20
 KEPT_SECONDS = 7 * 24 * 3600
+WHOLE = ("instruction", "input", "output", "licence")
+"""What is shown of a record that only one of the releases holds."""
 TEXTS = ("instruction", "input", "output", "metadata", "answer_from")
 
 
@@ -75,8 +77,8 @@ def _compared(request: Request, old: Release, new: Release) -> dict[str, Any]:
     }
 
 
-def _in_order(numbers: dict[str, int]) -> list[int]:
-    return [numbers.get(change.value, 0) for change in Change]
+def _in_order(numbers: dict[str, int]) -> list[tuple[str, int]]:
+    return [(str(change.label), numbers.get(change.value, 0)) for change in Change]
 
 
 def _other(request: Request, new: Release, others: "QuerySet[Release]") -> Release | None:
@@ -111,6 +113,8 @@ def _shown(pairs: list[Pair]) -> Iterator[Shown]:
         before = _said(revisions, pair.old_revision, rights, pair.old_rights)
         now = _said(revisions, pair.new_revision, rights, pair.new_rights)
         names = [name for name in before | now if before.get(name, "") != now.get(name, "")]
+        if not before or not now:
+            names = [name for name in names if name in WHOLE]
         fields = [Field(name, before.get(name, ""), now.get(name, "")) for name in names]
         is_gone = pair.record in gone
         yield Shown(pair, str(Change(pair.change).label), [] if is_gone else fields, is_gone)

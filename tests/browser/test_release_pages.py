@@ -1,5 +1,6 @@
 """Releases, tokens and the rights of sources in a real browser, with and without its scripts."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
-from exports import build, tasks
-from exports.models import Release
+from exports import build, cutting, publishing, tasks, webhooks
+from exports.models import Policy, Release, Webhook
+from exports.options import Options
 from review import rights
 from review.models import Licence, Record, Role, User
 from tests.browser.conftest import OpenPage
@@ -217,3 +219,30 @@ def test_pages_fit_and_hinder_nobody(
     expect(page.locator("button[name=confirmed]")).to_be_visible()
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_comparison_and_webhooks_look_well(
+    open_page: OpenPage, gao: User, lin: User, approved: list[Record], look: str
+) -> None:
+    """No finding of axe, nothing wider than the screen, and no breach of the content policy."""
+    research = Policy.objects.get(slug="research")
+    build.build(cutting.cut(version="v1", policy=research, options=Options(), by=gao).pk)
+    webhooks.add(by=gao, address=f"https://hooks.example/{'a' * 80}", kinds=Webhook.Kind.values)
+    rights.decide_rights(approved[-1].batch, by=None, licence=Licence.CC_BY, holder=LONG)
+    rights.decide_rights(approved[0].batch, by=None, licence=Licence.MIT, holder="另一人")
+    later = build.build(cutting.cut(version="v2", policy=research, options=Options(), by=gao).pk)
+    publishing.publish(later, by=gao)
+    page = open_page(gao, **LOOKS[look])
+    for name, address in {"compare": "v2/compare/", "webhooks": "webhooks/", "release": "v2/"}.items():
+        page.goto(f"/exports/{address}")
+        if folder := os.environ.get("CQIA_PICTURES"):
+            page.screenshot(path=f"{folder}/{name}-{look}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert Axe().run(page).response["violations"] == [], name
+
+
+def test_api_is_shown_under_the_strict_policy(open_page: OpenPage, gao: User) -> None:
+    page = open_page(gao)
+    page.goto("/api/docs/")
+    expect(page.get_by_text("/api/v1/export/changes.jsonl")).to_be_visible()
