@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from review.text.rules.shape import (
@@ -46,18 +46,20 @@ _PRIVATE_USE = Rule(
     passed=(answer("𠮷野家和😀都是正常字符。"), answer("①②③")),
 )
 
-# A UTF-8 text of Chinese read as GBK: the first two bytes of a character become one whose lead byte is E3 to E9 or EF.
-_LEADS = "".join(
-    sorted(
-        {
-            bytes((lead, trail)).decode("gbk", "ignore")
-            for lead in (0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEF)
-            for trail in range(0x80, 0xC0)
-        }
-        - {""}
+# A UTF-8 text of Chinese read as GBK: of every three bytes the first lies between E3 and E9, the others below C0.
+_FIRST, _OTHERS = (*range(0xE3, 0xEA), 0xEF), range(0x80, 0xC0)
+
+
+def _as_gbk(leads: Iterable[int], trails: Iterable[int]) -> str:
+    """Return the characters that two such bytes become."""
+    seconds = tuple(trails)
+    return "".join(
+        sorted({bytes((lead, trail)).decode("gb18030", "ignore") for lead in leads for trail in seconds} - {""})
     )
-)
-_AS_GBK = re.compile(rf"[{_LEADS}](?:[^\x00-\x7f]|[\x20-\x7e](?=[{_LEADS}]))+")
+
+
+_LEADS = _as_gbk(_FIRST, _OTHERS)
+_AS_GBK = re.compile(f"[{_LEADS}][{_as_gbk((*_FIRST, *_OTHERS), (*_FIRST, *_OTHERS))}]{{3,}}")
 _AS_LATIN = re.compile(r"(?:[\u00c2-\u00ef][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,2})+")
 _CHINESE = re.compile(r"[\n -~\u2010-\u2027\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 _LEAST = 6

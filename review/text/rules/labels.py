@@ -1,5 +1,7 @@
 """Labels outside a controlled vocabulary, and an answer whose author nobody knows."""
 
+from collections.abc import Sequence
+
 from review.text.rules.shape import Family, Kind, Rule, Span, Texts
 
 PREFERRED = {
@@ -29,7 +31,6 @@ PREFERRED = {
 }
 """Words that are used for the same label, and the one to prefer."""
 _PREFERRED = frozenset(PREFERRED)
-_LISTS = ("major", "minor", "domain")
 
 
 def _labelled(
@@ -42,9 +43,12 @@ def _labelled(
     return Texts("问题？", "", "这是一个完整的回答。", "", major, minor, domain, names=names)
 
 
+def _lists(texts: Texts) -> tuple[tuple[str, Sequence[str]], ...]:
+    return ("major", texts.major), ("minor", texts.minor), ("domain", texts.domain)
+
+
 def _find_repeated(texts: Texts) -> list[Span]:
-    lists = zip(_LISTS, (texts.major, texts.minor, texts.domain), strict=True)
-    return [Span(name, 0, 0) for name, labels in lists if len(labels) > 1 and len(labels) != len(set(labels))]
+    return [Span(name, 0, 0) for name, labels in _lists(texts) if len(labels) != len(set(labels))]
 
 
 _REPEATED_LABEL = Rule(
@@ -74,8 +78,7 @@ _LABEL_IS_SOURCE = Rule(
 
 
 def _find_variants(texts: Texts) -> list[Span]:
-    lists = zip(_LISTS, (texts.major, texts.minor, texts.domain), strict=True)
-    return [Span(name, 0, 0) for name, labels in lists if not _PREFERRED.isdisjoint(labels)]
+    return [Span(name, 0, 0) for name, labels in _lists(texts) if not _PREFERRED.isdisjoint(labels)]
 
 
 _LABEL_VARIANT = Rule(

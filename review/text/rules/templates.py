@@ -3,7 +3,7 @@
 from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question, replacing
 
 _PAIRS = "《》“”【】『』"
-_DOUBLED = "|".join(f"{mark}{{2,}}" for mark in _PAIRS)
+_DOUBLED = "|".join(f"{mark}{mark}+" for mark in _PAIRS)
 
 _DOUBLED_MARKS = Rule(
     id="doubled_marks",
@@ -22,10 +22,14 @@ _NAMED = (
     "sections|director|genre|region|placeholder"
 )
 _NOTHING = "None|none|nan|NaN|null|NULL|undefined"
-_SLOT = (
-    rf"\{{\{{\s{{0,3}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}}\}}|\$?\{{(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\}}"
-    rf"|<(?:{_NAMED.upper()})>|【(?:标题|书名|片名|关键词|主题|姓名|作者|此处填写[^】]{{0,10}})】"
-    rf"|《\s{{0,3}}》|“\s{{0,3}}”|「\s{{0,3}}」|[《“「](?:{_NOTHING})[》”」]"
+_SLOT = "|".join(
+    (
+        rf"\{{\{{\s{{0,3}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}}\}}",
+        rf"\{{(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\}}",
+        rf"<(?:{_NAMED.upper()})>",
+        r"【(?:标题|书名|片名|关键词|主题|姓名|作者|此处填写[^】]{0,10})】",
+        *(rf"{left}(?:\s{{0,3}}|{_NOTHING}){right}" for left, right in ("《》", "“”", "「」")),
+    )
 )
 
 _UNFILLED_SLOT = Rule(
@@ -35,7 +39,7 @@ _UNFILLED_SLOT = Rule(
     chinese="模板的空位没有填上，或填了空值，例如“{title}”“《》”“《nan》”。",
     find=matching(_SLOT),
     signs=(
-        Sign("{", rf"(?=[\s{{]{{0,4}}(?:{_NAMED}|[\u4e00-\u9fff]))"),
+        Sign("{", rf"(?=[\s{{]{{0,4}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}})"),
         Sign("<", f"(?=(?:{_NAMED.upper()})>)"),
         Sign("【", "(?=标题|书名|片名|关键词|主题|姓名|作者|此处)"),
         Sign("《“「", rf"(?=[\s》”」]|{_NOTHING})"),
