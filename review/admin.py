@@ -203,7 +203,7 @@ class MoveAdmin(HistoryAdmin):
 
 @admin.register(Revision)
 class RevisionAdmin(HistoryAdmin):
-    """Wordings. The list leaves the texts out."""
+    """Wordings, but for those of records that were taken down. The list leaves the texts out."""
 
     list_display = ("id", "record", "number", "author", "at")
     list_select_related = ("record", "author")
@@ -211,7 +211,7 @@ class RevisionAdmin(HistoryAdmin):
     ordering = ("-id",)
 
     def get_queryset(self, request: "HttpRequest") -> QuerySet[Revision]:
-        rows = super().get_queryset(request)
+        rows = super().get_queryset(request).filter(record__takedown=None)
         is_list = request.resolver_match is not None and request.resolver_match.url_name == "review_revision_changelist"
         return rows.only("record__id", "number", "author__username", "author__first_name", "at") if is_list else rows
 

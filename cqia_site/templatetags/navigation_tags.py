@@ -54,7 +54,7 @@ MAIN = (
 )
 MANAGE = (
     Entry("admin:index", _("Dashboard"), "manage"),
-    Entry("review:rights", _("Rights"), "manage"),
+    Entry("review:rights", _("Rights"), "manage", also=("/review/changes/", "/review/proof/")),
     Entry("review:takedowns", _("Takedowns"), "manage"),
     Entry("review:people", _("People"), "manage"),
 )

@@ -1,6 +1,6 @@
 """Comments on a record: in a drawer of the workbench, and as a page."""
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from review import comments
@@ -15,6 +15,8 @@ from review.views.desk import find_record
 def show(request: Request, pk: int) -> HttpResponse:
     """Show what was said about a record; say something."""
     record = find_record(pk, by=request.user)
+    if record.takedown_id:
+        raise Http404
     if request.method != "POST":
         return _page(request, record)
     try:

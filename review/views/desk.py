@@ -212,7 +212,15 @@ def find_record(pk: int, *, by: "User", related: Sequence[str] = LOOKED_AT) -> R
     record = get_object_or_404(Record.objects.select_related(*related), pk=pk)
     if not access.can_see(by, record.source_id):
         raise Http404
+    if record.takedown_id:
+        conceal(record.revision)
     return blind.as_seen_by(by, record)
+
+
+def conceal(revision: Revision) -> None:
+    """Show nothing of a text that was taken down: the page says so instead."""
+    for name in TEXTS:
+        setattr(revision, name, "")
 
 
 def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk:
@@ -223,6 +231,8 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     draft = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by).first()
     current = shown(record, record.revision)
     merged = Merged(current, {}, frozenset())
+    if record.takedown_id:
+        return Desk(record, None, Beside(), is_mine=False, is_editable=False, merged=merged)
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
     return Desk(record, claim, beside(record, by=by), mine, editable, merged, draft, _opinions(record, by))

@@ -1,7 +1,7 @@
 """A record's history on one line of time, the way back to an earlier wording, and its near-duplicates."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from review.views.desk import field_words, find_record, is_open, shown
 @for_reviewers
 def show(request: Request, pk: int) -> HttpResponse:
     """Show what happened to the record, as far as the person may know."""
-    record = find_record(pk, by=request.user)
+    record = _shown(request, pk)
     context = {
         "record": record,
         "events": timeline.events(pk, by=request.user),
@@ -29,11 +29,19 @@ def show(request: Request, pk: int) -> HttpResponse:
     return page(request, "review/history.html", context)
 
 
+def _shown(request: Request, pk: int) -> Record:
+    """Return a record whose earlier texts may be shown: not one that was taken down."""
+    record = find_record(pk, by=request.user)
+    if record.takedown_id:
+        raise Http404
+    return record
+
+
 @require_safe
 @for_reviewers
 def near(request: Request, pk: int) -> HttpResponse:
     """Show the records that are nearly the same, beside this one."""
-    record = find_record(pk, by=request.user)
+    record = _shown(request, pk)
     seen = [found for found in duplicates.near(pk) if access.can_see(request.user, found.record.source_id)]
     return page(request, "review/near.html", {"record": record, "found": seen, "fields": field_words()[:3]})
 

@@ -173,6 +173,8 @@ def _show_as(record: Any, state: State, revision: "Revision") -> None:  # noqa: 
 
 def _row(record: Any, words: str, *, has_near: bool) -> Row:  # noqa: ANN401  a Record with what was annotated
     labels = [*record.task_type["major"], *record.task_type["minor"], *record.fields]
+    if record.takedown_id:
+        record.instruction_cut = record.input_cut = record.output_cut = ""
     given = record.input_cut
     answer = excerpt(record.output_cut, words)
     if given and words and not any(piece.is_match for piece in answer):

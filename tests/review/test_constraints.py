@@ -215,7 +215,9 @@ def test_history_tables_are_append_only() -> None:
         "move",
         "seal",
         "guideline",
+        *("categoryevent", "labelevent", "limitevent", "roleevent", "sourceevent", "tokenevent", "userevent"),
         "intake",
+        "proof",
         "erased",
         "takedownstep",
     }

@@ -138,6 +138,19 @@ class TestConfirming:
         assert counted.dropped == {f"takedown {takedown.pk}": 2}
         assert counted.new == 0
 
+    def test_no_page_about_the_record_shows_its_text(self, lin: User, zhou: User, client: Client) -> None:
+        given = record(output=POEM)
+        approve(given, lin)
+        taken_down(given)
+        client.force_login(zhou)
+        for page in ("", "history/", "near/", "comments/", "rights/"):
+            answer = client.get(f"/review/records/{given.pk}/{page}")
+            assert answer.status_code in {200, 404}
+            assert POEM not in answer.content.decode()
+        for page in ("revision", "record", "decision"):
+            assert POEM not in client.get(f"/admin/review/{page}/").content.decode()
+        assert client.get(f"/admin/review/revision/{given.revision_id}/change/").status_code in {302, 404}
+
     def test_a_second_time_is_refused(self) -> None:
         takedown = taken_down(record())
         with pytest.raises(Refused, match="can no longer be done"):
