@@ -111,6 +111,8 @@ class System:
             self.serve.wait(timeout=60)
         with suppress(ProcessLookupError):
             os.killpg(self.serve.pid, signal.SIGKILL)
+        if self.serve.stdout is not None:
+            self.serve.stdout.close()
         for server in (Postgres(self.data), Valkey(self.data)):
             server.stop()
         self.log.close()

@@ -124,7 +124,7 @@ def _find_glued(texts: Texts) -> list[Span]:
     found = [Span("instruction", *match.span()) for match in [*_OPTION_A.finditer(texts.instruction)][1:MAX_SPANS]]
     if match := _GLUED.search(texts.output, max(0, len(texts.output) - _TAIL)):
         found.append(Span("output", *match.span()))
-    marks = list(_INSIDE.finditer(texts.output))
+    marks = list(_INSIDE.finditer(texts.output)) if "【" in texts.output or "答案" in texts.output else []
     numbers = [match for match in marks if match[0].startswith("【")]
     if numbers and numbers[0][0] not in _BEGINNING:
         found += [Span("output", *match.span()) for match in numbers]
