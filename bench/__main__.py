@@ -18,6 +18,9 @@ import django
 import psycopg
 
 QUICK_RECORDS, FULL_RECORDS = 20_000, 100_000
+GROWN, LITTLE = 1_000_000, 10_000
+SHARED = 1000
+"""Above the seeds of the rounds: the records that two workers import are others."""
 CLAIMS = 500
 DATABASE = "cqia_bench"
 
@@ -55,12 +58,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_RECORDS:,} records, once: under a minute")
     parser.add_argument("--records", type=int, help="how many records instead")
     parser.add_argument("--repeat", type=int, help="how often; the median counts")
+    parser.add_argument("--growth", action="store_true", help=f"import until there are {GROWN:,} records; nothing else")
     options = parser.parse_args()
     records = options.records or (QUICK_RECORDS if options.quick else FULL_RECORDS)
     repeat = options.repeat or (1 if options.quick else 3)
     _own_database()
     with tempfile.TemporaryDirectory(prefix="cqia-bench-") as folder:
         os.environ["CQIA_DATA_DIR"] = folder
+        if options.growth:
+            return _grow(options.records or GROWN, Path(folder))
         rounds = [_measure(records, seed, Path(folder)) for seed in range(1, repeat + 1)]
     print(f"{records:,} records, median of {repeat}\n")
     print(f"{'work':<34}{'floor /s':>12}{'program /s':>12}{'ratio':>9}{'reach':>9}")
@@ -88,12 +94,38 @@ def _own_database() -> None:
     os.environ["DATABASE_URL"] = f"{base}/{DATABASE}{question}{query}"
 
 
+def _grow(records: int, folder: Path) -> int:
+    """Print what a record costs at the beginning, and when there are as many as asked for."""
+    _migrate()
+    from bench import program  # noqa: PLC0415  imports models
+    from bench.records import lines  # noqa: PLC0415
+
+    def rate(number: int, seed: int) -> float:
+        path = folder / "growing.jsonl"
+        with path.open("wb") as file:
+            file.writelines(lines(number, seed))
+        return number / program.ingest(path)
+
+    rate(LITTLE, 1)  # what is read and compiled once
+    first = statistics.median(rate(LITTLE, seed) for seed in (2, 3, 4))
+    whole = rate(records, 5)
+    last = statistics.median(rate(LITTLE, seed) for seed in (6, 7, 8))
+    print(f"import a second: {first:,.0f} at first, {last:,.0f} with {records:,} records: {last / first:.2f} of it")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{records:,} in one file: {whole:,.0f} a second; largest memory of this process: {peak:,.0f} MiB")
+    return 0
+
+
+def _migrate() -> None:
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415  needs the settings of this run
+
+    call_command("migrate", verbosity=0)
+
+
 def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[Wait]]:
     if seed == 1:
-        django.setup()
-        from django.core.management import call_command  # noqa: PLC0415  needs the settings of this run
-
-        call_command("migrate", verbosity=0)
+        _migrate()
     from bench import floor, program, reading  # noqa: PLC0415  imports models
     from bench.records import lines  # noqa: PLC0415
 
@@ -106,6 +138,8 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         program_import = records / program.ingest(path)
         floor_signatures = reading.floor_signatures()
         program_signatures, program_index = reading.near_duplicate_pass(), reading.search_pass()
+        path.write_bytes(b"".join(lines(2 * records, SHARED + seed)))
+        two_workers = 2 * records / program.ingest(path, workers=2)
         floor_claim = _rate(floor.claim(connection))
         lin = program.reviewer("lin")
         program_claim = _rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
@@ -120,6 +154,7 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         Figure("import", floor_import, program_import, 0.25),
         Figure("near-duplicates, behind the import", floor_signatures, program_signatures, 0.7),
         Figure("search index, behind the import", floor_import, program_index, 0.12),
+        Figure("import by two workers, of by one", program_import, two_workers, 1.6),
         Figure("claim the next record", floor_claim, program_claim, 0.25),
         Figure("release files, hashed and synced", floor_export, frozen / written, 0.6),
         Figure("live stream of records", floor_export, sent / streamed, 0.6),

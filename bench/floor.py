@@ -31,7 +31,7 @@ def prepare(connection: Connection[Any], lines: Iterable[bytes]) -> bytes:
 
 
 def _row(number: int, record: dict[str, Any]) -> bytes:
-    key = sha256(f"{record['instruction']}{record['output']}".encode()).hexdigest()
+    key = sha256(f"{record['instruction']}{record['output']}{record['metadata']}".encode()).hexdigest()
     fields = [str(number), rf"\x{key}", "waiting", "0"]
     fields += [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in record.values()]
     escaped = (

@@ -38,10 +38,11 @@ def command(*words: str) -> dict[str, Any]:
     return answer
 
 
-def ingest(path: Path) -> float:
+def ingest(path: Path, *, workers: int = 1) -> float:
     """Import the file by the command and return the seconds it took."""
+    shared = ("--workers", str(workers))
     started = perf_counter()
-    counts = command("ingest", str(path), "--source", SOURCE, "--licence", "CC0-1.0", "--holder", "bench")
+    counts = command("ingest", str(path), "--source", SOURCE, "--licence", "CC0-1.0", "--holder", "bench", *shared)
     taken = perf_counter() - started
     assert counts["new"] + counts["duplicate"] == counts["read"], counts
     with connection.cursor() as cursor:
