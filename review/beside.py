@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 
 class Beside(NamedTuple):
-    """How many comments and near-duplicates there are, and what the file claimed of the record."""
+    """How many comments and near-duplicates there are, and what is known of how it came in."""
 
     comments: int = 0
     near: int = 0
     claimed_human_verified: bool | None = None
     claimed_copyright: str | None = None
+    repairs: list[str] | None = None
+    """The rules that mended the text as it came in."""
 
 
 _STATEMENT = """
@@ -26,9 +28,9 @@ _STATEMENT = """
                     SELECT 1 FROM review_claim g
                     WHERE g.record_id = r.id AND g.reviewer_id = %(me)s AND g.purpose = 'gold')))),
            (SELECT count(*) FROM review_nearduplicate WHERE record_id = %(record)s OR other_id = %(record)s),
-           o.claimed_human_verified, o.claimed_copyright
+           o.claimed_human_verified, o.claimed_copyright, o.repairs
     FROM (VALUES (1)) one LEFT JOIN LATERAL (
-        SELECT claimed_human_verified, claimed_copyright FROM review_original
+        SELECT claimed_human_verified, claimed_copyright, repairs FROM review_original
         WHERE record_id = %(record)s ORDER BY id DESC LIMIT 1
     ) o ON true
 """

@@ -138,3 +138,12 @@ def test_the_page_of_the_source_tells_what_is_flagged(manager: Client, ruozhiba:
     page = manager.get("/review/sources/ruozhiba/")
     assert [(rule.id, number) for rule, number in page.context["flags"]] == [("phone_number", 2)]
     assert "A telephone number. 2" in seen(page)
+
+
+@pytest.mark.django_db
+def test_the_reviewer_sees_which_repairs_a_record_went_through(lin: User, ruozhiba: Source) -> None:
+    mended = candidate()._replace(repairs=("trim_blanks", "remove_invisible"))
+    given = add_records("ruozhiba", [mended]).records.get()
+    page = seen(signed_in(lin).get(f"/review/records/{given.pk}/"))
+    assert f"Repaired on the way in {RULES['trim_blanks'].english} {RULES['remove_invisible'].english}" in page
+    assert "Repaired on the way in" not in seen(signed_in(lin).get(f"/review/records/{record().pk}/"))
