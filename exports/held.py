@@ -12,6 +12,7 @@ from review.models import Source
 UNKNOWN, OBJECTED, OTHER = "rights-unknown", "rights-objected", "licence-not-in-policy"
 FLAGGED = "flagged"
 RESTRICTED, TAKEN_DOWN, RETRACTED = "rights-restricted", "taken-down", "retracted"
+SENT_BACK = "sent-back"
 
 WORDS: dict[str, Promise] = {
     UNKNOWN: _("rights unknown"),
@@ -21,6 +22,7 @@ WORDS: dict[str, Promise] = {
     TAKEN_DOWN: _("taken down"),
     RETRACTED: _("import taken back"),
     FLAGGED: _("flagged by a rule that the policy heeds"),
+    SENT_BACK: _("sent back, not decided again"),
     NOT_IN_MIX: _("not drawn by the mix"),
 }
 NEXT: dict[str, Promise] = {
@@ -31,6 +33,7 @@ NEXT: dict[str, Promise] = {
     TAKEN_DOWN: _("Such records never leave."),
     RETRACTED: _("They come back only with a new import."),
     FLAGGED: _("See what is flagged, and have it mended."),
+    SENT_BACK: _("They come back once they are decided again."),
     NOT_IN_MIX: _("Raise the cap of the source in the mix, or cut without a mix."),
 }
 DECIDED_AT_SOURCE = {UNKNOWN: "rights", OTHER: "rights", OBJECTED: "objected", FLAGGED: "flags"}

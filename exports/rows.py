@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Case, CharField, Q, QuerySet, Value, When
 
 from review.models import NO_COPYRIGHT_STATED, Licence, Record, State, is_flagged_by
+from review.models.record import LIVE, SENT_BACK
 
 if TYPE_CHECKING:
     from exports.writers.form import Convert
@@ -114,10 +115,14 @@ _FROZEN = f"""
 
 
 def held_back(licences: Collection[str], flags: Collection[str] = ()) -> "QuerySet[Any, Any]":
-    """Return the approved records that do not leave under `licences`, or for one of `flags`, each with its `reason`."""
-    approved: QuerySet[Any, Any] = Record.objects.filter(state=State.APPROVED).with_rights()
+    """Return the approved records that do not leave under `licences`, or for one of `flags`, each with its `reason`.
+
+    With them those that were decided once, sent back, and are not decided again: they would have left.
+    """
+    approved: QuerySet[Any, Any] = Record.objects.filter(Q(state=State.APPROVED) | SENT_BACK & LIVE).with_rights()
     flagged = [When(is_flagged_by(flags), then=Value("flagged"))] if flags else []
     reason = Case(
+        When(~Q(state=State.APPROVED), then=Value("sent-back")),
         When(takedown__isnull=False, then=Value("taken-down")),
         When(retraction__isnull=False, then=Value("retracted")),
         When(licence=Licence.RESTRICTED, then=Value("rights-restricted")),

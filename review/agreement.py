@@ -1,7 +1,7 @@
 """From decisions to an outcome. Plain Python: what the state of a record is, is a function of what people said."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 APPROVE, REJECT, REWRITE, ESCALATE = "approve", "reject", "rewrite", "escalate"
@@ -73,3 +73,33 @@ def _agreed(opinions: Sequence[Opinion], wanted: int) -> Outcome | None:
     if count < needed:
         return None
     return _decided(next(opinion for opinion in opinions if _said(opinion) == said))
+
+
+def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
+    """Return Cohen's kappa of two people's answers to the same questions; None where it is not defined.
+
+    It is not where there are no answers, or where both gave one and the same answer throughout.
+    """
+    if not pairs:
+        return None
+    number = len(pairs)
+    agreed = sum(one == other for one, other in pairs) / number
+    first, second = Counter(one for one, _other in pairs), Counter(other for _one, other in pairs)
+    by_chance = sum(first[value] * second[value] for value in first) / number**2
+    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else None
+
+
+def alpha(units: Iterable[Sequence[Hashable]]) -> float | None:
+    """Return Krippendorff's alpha (nominal) of the answers to each question, by any number of people.
+
+    None where it is not defined: nothing was answered twice, or only one answer occurs. Questions answered once count
+    for nothing.
+    """
+    import krippendorff  # noqa: PLC0415  with it comes numpy, which no worker needs that never asks
+
+    answered = [Counter(unit) for unit in units if len(unit) > 1]
+    values = sorted({value for unit in answered for value in unit}, key=repr)
+    if len(values) < 2:  # noqa: PLR2004  one value alone varies not
+        return None
+    counts = [[unit[value] for value in values] for unit in answered]
+    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))

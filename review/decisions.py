@@ -1,6 +1,6 @@
 """Deciding on a record, and taking a decision back."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
@@ -77,6 +77,10 @@ class Wording:
             revision.answer_from,
         )
 
+    def by(self, author: str) -> "Wording":
+        """Return the same content with another kind of author of the answer."""
+        return replace(self, answer_from=author)
+
     def sha256(self) -> bytes:
         """Return the hash of exactly this content."""
         return content_hash(**asdict(self))
@@ -104,6 +108,14 @@ class Judgement:
     rights: SaidOfRights | None = None
     reason: str = ""
     seconds: int = 0
+
+
+def said_of_rights(decision: Decision) -> tuple[object, ...]:
+    """Return what a decision said of the rights, in a form that is equal where the same was said."""
+    said: tuple[object, ...] = (decision.rights_said,)
+    if decision.rights_said == Decision.RightsSaid.SET and decision.rights:
+        said += (decision.rights.licence, decision.rights.holder, decision.rights.published_text)
+    return said
 
 
 def missing_for_approval(wording: Wording, said: SaidOfRights | None) -> dict[str, str]:
@@ -134,9 +146,10 @@ def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | N
     kind = _check_may_decide(held, made, by, judgement)
     wording = judgement.wording or Wording.of(held.revision)
     check_content(held, made, by, judgement, wording)
+    chosen = _chosen(held, made, wording) if kind == Decision.Kind.SETTLE else None
     decision = Decision.objects.create(
         record=held,
-        revision=write_wording(held, wording, by),
+        revision=chosen or write_wording(held, wording, by),
         seen_revision=held.revision,
         reviewer=by,
         role=access.acting_role(by),
@@ -257,6 +270,13 @@ def _withdrawn_as(decision: Decision) -> str:
     return decision.withdrawal.kind if hasattr(decision, "withdrawal") else ""
 
 
+def _chosen(record: Record, made: "Sequence[Decision]", wording: Wording) -> Revision | None:
+    """Return the wording of the look that a settler chose, to stand under its author's name."""
+    sha256 = wording.sha256()
+    looks = (d.revision for d in _counted(record, made) if bytes(d.revision.sha256) == sha256)
+    return next(looks, None) if bytes(record.revision.sha256) != sha256 else None
+
+
 def write_wording(record: Record, wording: Wording, by: "User") -> Revision:
     """Return the revision with this wording: the current one, or a new one by the person."""
     sha256 = wording.sha256()
@@ -313,11 +333,13 @@ def _outcome(record: Record, counted: "Sequence[Decision]") -> Outcome:
 
 
 def _opinion(decision: Decision) -> Opinion:
-    said: tuple[object, ...] = (decision.rights_said,)
-    if decision.rights_said == Decision.RightsSaid.SET and decision.rights:
-        said += (decision.rights.licence, decision.rights.holder, decision.rights.published_text)
     return Opinion(
-        decision.pk, decision.kind, decision.verdict, decision.revision_id, bytes(decision.revision.sha256), said
+        decision.pk,
+        decision.kind,
+        decision.verdict,
+        decision.revision_id,
+        bytes(decision.revision.sha256),
+        said_of_rights(decision),
     )
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from rapidfuzz.distance import Levenshtein
@@ -190,3 +190,12 @@ def undo(*, by: "User", decision: Decision) -> Claim:
     Withdrawal.objects.create(decision=decision, kind=Withdrawal.Kind.UNDO, by=by)
     decisions.keep_typed(decision, by)
     return claims.claim_gold(by=by, record=decision.record_id)
+
+
+def with_scores(golds: "QuerySet[Gold]") -> "QuerySet[Gold]":
+    """Annotate how often gold records were answered, and how often right; those in use first."""
+    counts = Q(answers__decision__withdrawal=None)
+    scored = golds.annotate(
+        answered=Count("answers", filter=counts), right=Count("answers", filter=counts & Q(answers__is_right=True))
+    )
+    return scored.select_related("record__source", "by").order_by(F("retired_at").desc(nulls_first=True), "-pk")

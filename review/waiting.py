@@ -167,5 +167,10 @@ def running_claim(record: int, by: "User") -> Claim | None:
     return min(holding, key=lambda claim: claim.reviewer_id != by.pk, default=None)
 
 
+def lasting(held: "QuerySet[Claim]") -> "QuerySet[Claim]":
+    """Narrow claims down to those whose lease has not ended, by the database's clock."""
+    return held.filter(lease_until__gt=_NOW)
+
+
 def _running() -> "QuerySet[Claim]":
-    return Claim.objects.filter(purpose__in=list(_STATES), lease_until__gt=_NOW)
+    return lasting(Claim.objects.filter(purpose__in=list(_STATES)))

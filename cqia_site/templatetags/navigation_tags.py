@@ -49,11 +49,13 @@ MAIN = (
         also=("/review/records/bulk/", "/review/bulk/"),
     ),
     Entry("review:sources", _("Sources"), "review"),
+    Entry("review:disputes", _("Disputes"), "settle"),
     Entry("ingest:jobs", pgettext_lazy("navigation", "Import"), "manage"),
     Entry("exports:releases", _("Releases"), "consume"),
 )
 MANAGE = (
     Entry("admin:index", _("Dashboard"), "manage"),
+    Entry("review:quality", _("Quality"), "manage"),
     Entry("review:rights", _("Rights"), "manage", also=("/review/changes/", "/review/proof/")),
     Entry("review:takedowns", _("Takedowns"), "manage"),
     Entry("review:people", _("People"), "manage"),

@@ -77,6 +77,21 @@ def for_managers(view: View) -> View:
     return guarded
 
 
+def for_settlers(view: View) -> View:
+    """Let nobody in but those who may settle; what a verb forbids there is forbidden here."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not access.can_settle(request.user):
+            raise PermissionDenied
+        try:
+            return view(cast("Request", request), *args, **kwargs)
+        except Refused as refused:
+            raise PermissionDenied(refused.message) from refused
+
+    return guarded
+
+
 def page(request: Request, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render the page, or for htmx its part named `answer`."""
     name = f"{template}#answer" if request.htmx else template

@@ -1,7 +1,6 @@
 """Decided records go back for another round: one, or many at once."""
 
 import time
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -12,7 +11,8 @@ from review.models import Claim, Decision, Move, Record, Retraction, Source, Sta
 from review.refused import Ground, Refused
 from review.waiting import Part
 from tests.conftest import person
-from tests.factories import add_records, approve, candidate, judgement, record
+from tests.factories import approve, judgement, record
+from tests.review.approving import approved
 from tests.review.reviewing import reload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -237,36 +237,6 @@ def test_send_back_reaches_no_source_that_the_person_may_not_see(lin: User, shen
         send_back(given, shen)
     assert refused.value.ground == Ground.FORBIDDEN
     assert reload(given).human_verified
-
-
-def approved(number: int, reviewers: list[User]) -> list[int]:
-    """Approve records straight in the database, as `decide` leaves them: the many are not what is tested."""
-    batch = add_records("ruozhiba", [candidate() for _ in range(number)], licence="CC0-1.0")
-    chosen = list(Record.objects.filter(batch=batch).order_by("pk").values_list("pk", "revision"))
-    made = Decision.objects.bulk_create(
-        [
-            Decision(
-                record_id=pk,
-                revision_id=revision,
-                seen_revision_id=revision,
-                reviewer=reviewers[place % len(reviewers)],
-                role="reviewer",
-                verdict=Verdict.APPROVE,
-                rights_said="confirm",
-                round=1,
-                request_id=uuid4(),
-            )
-            for place, (pk, revision) in enumerate(chosen)
-        ]
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('cqia.cause', 'decide', true), set_config('cqia.by', '', true)")
-        cursor.execute(
-            "UPDATE review_record r SET state = 'approved', verdict_id = d.id FROM review_decision d"
-            " WHERE d.record_id = r.id AND d.id = ANY(%s)",
-            [[decision.pk for decision in made]],
-        )
-    return [pk for pk, _revision in chosen]
 
 
 def test_a_thousand_go_back_in_one_step(gao: User) -> None:

@@ -1,0 +1,260 @@
+"""Histories that nobody would think of: after every step of any of them the promises hold.
+
+P2: no decision that was answered with success is lost, and none is made on a text that has changed meanwhile.
+P3: no two people hold a record at once.
+P9: what is verified was approved by a permitted person, exactly as it stands.
+"""
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from review import access, claims, decisions, golds, inspections, overlap, retractions, workflow
+from review.models import (
+    Cause,
+    Claim,
+    Decision,
+    Inspection,
+    Pause,
+    Record,
+    Role,
+    Source,
+    State,
+    Takedown,
+    User,
+    Verdict,
+    Withdrawal,
+)
+from review.refused import Refused
+from review.waiting import Part
+from tests.conftest import person
+from tests.factories import add_records, candidate, judgement
+
+pytestmark = [pytest.mark.django_db, pytest.mark.core]
+
+RECORDS = 5
+WORDINGS = ("", "一样的改法。", "另一种改法。")
+places = st.integers(0, RECORDS - 1)
+
+
+class Histories(RuleBasedStateMachine):
+    """Reviewers, a settler and a manager at work on a few records, each verb at any time."""
+
+    people: list[User]
+
+    @initialize()
+    def begin(self) -> None:
+        self.block = transaction.atomic()
+        self.block.__enter__()
+        self.people = [
+            person("one", Role.REVIEWER),
+            person("two", Role.REVIEWER),
+            person("three", Role.REVIEWER, Role.SETTLER),
+            person("manager", Role.MANAGER),
+        ]
+        self.batch = add_records("ruozhiba", [candidate(output="" if n == 0 else f"回答{n}") for n in range(RECORDS)])
+        self.records = list(Record.objects.filter(batch=self.batch).order_by("pk").values_list("pk", flat=True))
+        Record.objects.filter(pk__in=self.records[2:4]).update(wanted=2)
+        Record.objects.filter(pk=self.records[4]).update(wanted=3)
+        self.answered: dict[int, tuple[str, int]] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "block"):
+            transaction.set_rollback(True)
+            self.block.__exit__(None, None, None)
+
+    # What people do
+
+    def who(self, number: int) -> User:
+        return User.objects.get(pk=self.people[number].pk)  # anew: roles and pauses are known once a request
+
+    def try_(self, verb: Any, **said: Any) -> Any:
+        try:
+            return verb(**said)
+        except Refused:
+            return None
+
+    def remember(self, decision: Decision | None) -> None:
+        if decision is not None:
+            self.answered[decision.pk] = (decision.verdict, decision.revision_id)
+
+    @rule(number=st.integers(0, 3), settling=st.booleans())
+    def claim(self, number: int, settling: bool) -> None:  # noqa: FBT001  drawn
+        purpose = Claim.Purpose.SETTLE if settling else Claim.Purpose.REVIEW
+        self.try_(claims.claim_next, by=self.who(number), part=Part(purpose=purpose))
+
+    @rule(number=st.integers(0, 3), at=places, verdict=st.sampled_from(Verdict), wording=st.sampled_from(WORDINGS))
+    def decide(self, number: int, at: int, verdict: Verdict, wording: str) -> None:
+        by, given = self.who(number), Record.objects.get(pk=self.records[at])
+        edits = {"output": wording, "answer_from": "human"} if wording else {}
+        said = judgement(given, verdict, **edits)
+        self.remember(self.try_(golds.decide, by=by, record=given.pk, judgement=said))
+
+    @rule(number=st.integers(0, 3), at=places)
+    def decide_on_an_older_text(self, number: int, at: int) -> None:
+        given = Record.objects.get(pk=self.records[at])
+        older = given.revisions.exclude(pk=given.revision_id).order_by("number").first()
+        if older is None:
+            return
+        by = self.who(number)
+        gold = Claim.objects.filter(record=given, reviewer=by, purpose="gold").exists()
+        said = judgement(given, Verdict.APPROVE, seen_revision=older.pk)
+        made = self.try_(decisions.decide, by=by, record=given.pk, judgement=said)
+        assert made is None or gold
+
+    @rule(number=st.integers(0, 3), at=st.integers(0, 30))
+    def undo(self, number: int, at: int) -> None:
+        by = self.who(number)
+        mine = list(Decision.objects.filter(pk__in=self.answered, reviewer=by).order_by("-pk"))
+        if at < len(mine):
+            self.try_(golds.undo, by=by, decision=mine[at])
+
+    @rule(number=st.integers(0, 3), at=places)
+    def skip(self, number: int, at: int) -> None:
+        self.try_(claims.skip_record, by=self.who(number), record=self.records[at])
+
+    @rule(number=st.integers(0, 3), at=places)
+    def give_back(self, number: int, at: int) -> None:
+        claims.release_claim(by=self.who(number), record=self.records[at])
+
+    @rule()
+    def let_leases_end(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE review_claim SET lease_until = clock_timestamp() - interval '1 second'")
+
+    @rule(number=st.integers(0, 3), at=places, to=st.sampled_from([None, "reviewer", 0, 1]))
+    def send_back(self, number: int, at: int, to: Any) -> None:
+        addressee = self.who(to) if isinstance(to, int) else to
+        said: dict[str, Any] = {"records": [self.records[at]], "reason": "再看", "to": addressee}
+        self.try_(decisions.send_back, by=self.who(number), **said)
+
+    @rule(number=st.integers(0, 3), at=places)
+    def mark_gold(self, number: int, at: int) -> None:
+        record = Record.objects.select_related("source").get(pk=self.records[at])
+        self.try_(golds.mark, by=self.who(number), record=record, reason="要点")
+
+    @rule(number=st.integers(0, 2), at=places)
+    def give_gold(self, number: int, at: int) -> None:
+        record = Record.objects.get(pk=self.records[at])
+        if record.golds.filter(retired_at=None).exists() and record.state in {State.APPROVED, State.REJECTED}:
+            free = not Claim.objects.filter(record=record, reviewer=self.people[number]).exists()
+            took_part = record.decisions.filter(reviewer=self.people[number]).exists()
+            if free and not took_part:
+                claims.claim_gold(by=self.who(number), record=record.pk)
+
+    @rule()
+    def lift_pauses(self) -> None:
+        for pause in Pause.objects.filter(lifted_at=None).exclude(reviewer=self.people[3]):
+            golds.lift(by=self.who(3), pause=pause)
+
+    @rule(looks=st.integers(2, 3))
+    def want_more(self, looks: int) -> None:
+        source = Source.objects.get(slug="ruozhiba")
+        overlap.want_more(by=self.who(3), source=source, share=Decimal(50), looks=looks, seed="s")
+
+    @rule(number=st.integers(2, 3), defect=st.booleans())
+    def inspect(self, number: int, defect: bool) -> None:  # noqa: FBT001  drawn
+        drawn = Inspection.objects.filter(state="open").first()
+        if drawn is None:
+            drawn = self.try_(
+                inspections.open_inspection,
+                by=self.who(3),
+                scope=inspections.Scope(),
+                sample_size=2,
+                acceptance=0,
+            )
+        item = inspections.next_for(self.who(number), drawn) if drawn else None
+        if item:
+            verdict = Verdict.REJECT if defect else Verdict.APPROVE
+            said = inspections.Said(verdict, uuid4(), "缺字")
+            self.remember(self.try_(inspections.inspect, by=self.who(number), item=item, said=said))
+        if drawn:
+            self.try_(inspections.conclude, by=self.who(3), inspection=drawn, reason="整批打回")
+
+    @rule(at=places)
+    def take_down(self, at: int) -> None:
+        takedown = Takedown.objects.create(requester="某人", ground="侵权", received_on="2026-01-01")
+        one = Record.objects.filter(pk=self.records[at], takedown=None)
+        workflow.move(one, cause=Cause.TAKE_DOWN, by=self.who(3), takedown=takedown)
+
+    @rule(at=places)
+    def reverse_takedown(self, at: int) -> None:
+        one = Record.objects.filter(pk=self.records[at]).exclude(takedown=None)
+        workflow.move(one, cause=Cause.TAKE_DOWN, by=self.who(3), takedown=None)
+
+    @rule(sure=st.integers(0, 20))
+    def retract(self, sure: int) -> None:
+        if sure == 0:
+            self.try_(retractions.retract, batch=self.batch, by=self.who(3))
+
+    # What holds after every step
+
+    @invariant()
+    def no_decision_is_lost(self) -> None:
+        if not hasattr(self, "answered"):
+            return
+        rows = Decision.objects.filter(pk__in=self.answered).values_list("pk", "verdict", "revision")
+        assert {pk: (verdict, revision) for pk, verdict, revision in rows} == self.answered
+
+    @invariant()
+    def no_two_people_hold_a_record(self) -> None:
+        held = Claim.objects.filter(purpose__in=["review", "settle"]).values_list("record", flat=True)
+        assert len(held) == len(set(held))
+
+    @invariant()
+    def what_is_verified_was_approved_as_it_stands(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for record in Record.objects.select_related("verdict__reviewer"):
+            assert record.human_verified is (record.verdict is not None) is (record.state == State.APPROVED)
+            if record.verdict:
+                said = record.verdict
+                assert (said.verdict, said.revision_id, said.round) == ("approve", record.revision_id, record.round)
+                assert said.kind in {"review", "settle"}
+                assert access.can_review(said.reviewer)
+                assert not Withdrawal.objects.filter(decision=said).exists()
+
+    @invariant()
+    def the_state_is_what_the_counted_decisions_say(self) -> None:
+        for record in Record.objects.select_related("revision"):
+            made = decisions._made(record.pk)
+            counted = decisions._counted(record, made)
+            if not counted and record.state in {State.WAITING, State.UNANSWERED}:
+                continue
+            if record.state == State.SECOND and record.wanted > len(counted):
+                continue
+            assert decisions._outcome(record, counted).state == record.state
+
+    @invariant()
+    def nobody_looks_twice_in_a_round(self) -> None:
+        counting = Decision.objects.filter(kind="review", withdrawal=None).values_list("record", "round", "reviewer")
+        assert len(counting) == len(set(counting))
+
+
+def test_every_promise_holds_after_every_step_of_any_history() -> None:
+    bounded = settings(
+        max_examples=10,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],  # to make a failure small takes minutes: the slow test does that
+    )
+    run_state_machine_as_test(Histories, settings=bounded)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_every_promise_holds_in_many_long_histories() -> None:
+    long = settings(
+        max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    run_state_machine_as_test(Histories, settings=long)
