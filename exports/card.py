@@ -208,6 +208,18 @@ Every record was approved by a person, in exactly this wording: {facts.reviewers
 
 {several} were judged by several people on their own; on {agreed} of them ({agreed / several:.1%}) they agreed without \
 a settler.
+{_alpha(release)}"""
+
+
+def _alpha(release: "Release") -> str:
+    figure = release.agreement.get("alpha_verdict")
+    if figure is None:
+        return ""
+    return f"""
+就这些来源中经多人审核的全部记录（含被驳回者）而言，结论的 Krippendorff α 为 {figure:.3f}。
+
+Over all that several people judged in these sources, what was rejected included, Krippendorff's alpha of their \
+verdicts is {figure:.3f}.
 """
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from exports.facts import ALL
 from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
 from exports.rows import held_back
-from review import sealing
+from review import quality, sealing
 from review.models import Label, Record, Source
 from review.refused import Ground, Refused
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     type Records = QuerySet[Any, Any]
     type Counts = dict[str, dict[str, int]]
+
+FIGURES = ("alpha_verdict", "alpha_labels", "edit_distance")
 
 # One snapshot serves the whole statement, in READ COMMITTED too: a decision that arrives meanwhile is in or out, whole.
 _CUT = """
@@ -62,7 +64,7 @@ _AGREEMENT = """
         SELECT verdict.kind, (
             SELECT count(*) FROM review_decision decision
             WHERE decision.record_id = frozen.record_id AND decision.round = verdict.round
-                AND decision.kind = 'review' AND decision.id <= verdict.id
+                AND decision.kind = 'review'
                 AND NOT EXISTS (SELECT FROM review_withdrawal gone WHERE gone.decision_id = decision.id)
         ) AS number
         FROM review_decision verdict WHERE verdict.id = frozen.verdict_id
@@ -168,7 +170,7 @@ def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
         held_back=back,
         anchor=sealing.anchor(),
         aliases=_aliases(),
-        agreement=_agreement(release),
+        agreement=_agreement(release, released),
     )
 
 
@@ -186,12 +188,17 @@ def _aliases() -> dict[str, dict[str, str]]:
     return found
 
 
-def _agreement(release: Release) -> dict[str, int]:
-    """Return how many of the records several people judged, on how many of those they agreed, how many were settled."""
+def _agreement(release: Release, sources: "Collection[str]") -> dict[str, int | float | None]:
+    """Return how many of the records several people judged, on how many of those they agreed, how many were settled.
+
+    With them the figures of all that was judged more than once in these sources, what was rejected included.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_AGREEMENT, [release.pk])
         several, agreed, settled = cursor.fetchone() or (0, 0, 0)
-    return {"several": several, "agreed": agreed, "settled": settled}
+    counted = {"several": several, "agreed": agreed, "settled": settled}
+    figures = quality.agreement_of(sources) if several else {}
+    return counted | {name: figures[name] for name in FIGURES if name in figures}
 
 
 def _described(released: dict[str, int]) -> list[dict[str, Any]]:

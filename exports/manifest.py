@@ -27,7 +27,8 @@ def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
         "sources": [_source(source) for source in facts.sources],
         "licences": facts.licences,
         "verification": {"reviewers": facts.reviewers, "edited": facts.edited, "settled": facts.settled}
-        | {"judged_by_several": release.agreement.get("several", 0), "agreed": release.agreement.get("agreed", 0)},
+        | {"judged_by_several": release.agreement.get("several", 0), "agreed": release.agreement.get("agreed", 0)}
+        | {name: figure for name, figure in release.agreement.items() if name in AGREEMENT},
         "splits": facts.by_split,
         "held_back": reasons(release.held_back),
         "held_back_by_source": release.held_back,
@@ -35,6 +36,10 @@ def render(release: "Release", facts: "Facts", files: "list[File]") -> str:
         "files": [asdict(file) for file in sorted(files, key=lambda file: file.path)],
     }
     return json.dumps(said, ensure_ascii=False, indent=2) + "\n"
+
+
+AGREEMENT = {"alpha_verdict", "alpha_labels", "edit_distance"}
+"""Krippendorff's alpha over what was judged more than once, and the mean edit distance between approved wordings."""
 
 
 def _policy(release: "Release") -> dict[str, Any]:

@@ -11,13 +11,14 @@ from django.db.models import F, QuerySet
 from exports import cutting, releases
 from exports.models import Release, ReleaseRow
 from exports.options import Options
-from review.models import Cause, Licence, Record, Source, State, Takedown, User, Withdrawal
+from review.decisions import decide
+from review.models import Cause, Licence, Record, Source, State, Takedown, User, Verdict, Withdrawal
 from review.refused import Ground, Refused
 from review.retractions import retract
 from review.rights import decide_rights
 from review.workflow import move
 from tests.exports.conftest import Approved, approve_waiting, cut, policy
-from tests.factories import add_records, approve, candidate, record
+from tests.factories import add_records, approve, candidate, judgement, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 EVERY = [*Licence.values, None]
@@ -223,3 +224,24 @@ def test_decisions_that_arrive_during_the_cut_are_in_or_out_whole(approved: Appr
         assert [row.position for row in rows] == list(range(1, release.records + 1))
         assert not rows.exclude(verdict__revision=F("revision")).exists()
     assert cuts[0].records < cuts[-1].records
+
+
+def test_cut_states_how_far_those_agree_who_judged_the_same(lin: User, mei: User, shen: User) -> None:
+    batch = add_records("ruozhiba", [candidate() for _ in range(4)], licence="CC0-1.0")
+    Record.objects.filter(batch=batch).update(wanted=2)
+    records = list(Record.objects.filter(batch=batch).order_by("pk"))
+    for given in records[:3]:
+        approve(given, lin)
+        approve(given, mei, **({"output": "另一种写法。"} if given == records[2] else {}))
+    approve(records[2], shen)
+    for by in (lin, mei):
+        decide(by=by, record=records[3].pk, judgement=judgement(records[3], Verdict.REJECT))
+    release = cut(slug="open")
+    assert release.records == 3
+    assert {name: release.agreement[name] for name in ("several", "agreed", "settled")} == {
+        "several": 3,
+        "agreed": 2,
+        "settled": 1,
+    }
+    assert release.agreement["alpha_verdict"] == 1
+    assert 0 < release.agreement["edit_distance"] < 1
