@@ -2,7 +2,7 @@
 
 Characters follow the frequencies of the project's own samples; the lengths of answers are log-normal with a median of
 300 characters and a tail that ends at 25,000. A text is put together of short stretches of one pool, so that two texts
-have next to nothing in common, except that a few in a hundred repeat an earlier answer with one character changed.
+have next to nothing in common, except that a few in a hundred repeat an earlier answer with another ending.
 """
 
 import json
@@ -45,7 +45,7 @@ def lines(number: int, seed: int = 1) -> Iterator[bytes]:
         instruction, output = f"{text(draw.randint(8, 60))}？", f"{text(length)}。"
         if earlier and draw.random() < ALIKE:
             instruction, alike = draw.choice(earlier)
-            output = f"{alike[:-2]}{text(1)}。"
+            output = f"{alike[:-2]}{position}。"
         earlier[position % REMEMBERED : position % REMEMBERED + 1] = [(instruction, output)]
         record = {
             "instruction": instruction,

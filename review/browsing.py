@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 COUNTED = 10_000
 """How far records are counted; beyond, there are more than that."""
+FEW_PARTS = 8
+"""Parts up to which they are looked into one by one also where what is asked for is few."""
 _TYPES = {"source_id": "bigint", "batch_id": "bigint", "state": "text"}
 
 
@@ -51,15 +53,11 @@ class Choice:
         """Return the ids of the first `most` of them, the newest or the oldest first, that come after an id."""
         beyond = Q() if after is None else Q(pk__lt=after) if newest else Q(pk__gt=after)
         records = self.records.filter(beyond).order_by("-pk" if newest else "pk")
-        firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in self._parts()]
-        if self.grid and not self.is_narrow:
-            firsts.append(_from_grid(records, self.grid, most))
+        grid = self.grid if self.grid and (not self.is_narrow or len(self.grid.values) <= FEW_PARTS) else None
+        parts = self.parts if grid or (self.parts and not self.is_narrow) else [Q()]
+        firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in parts]
+        firsts += [_from_grid(records, grid, most)] if grid else []
         return sorted(set(chain.from_iterable(firsts)), reverse=newest)[:most]
-
-    def _parts(self) -> list[Q]:
-        if self.is_narrow or not (self.grid or self.parts):
-            return [Q()]
-        return self.parts
 
     def count(self) -> int:
         """Return how many there are, at most one more than COUNTED."""
