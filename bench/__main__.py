@@ -13,15 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import django
 import psycopg
+
+if TYPE_CHECKING:
+    from bench import reviewing
 
 QUICK_RECORDS, FULL_RECORDS = 20_000, 100_000
 GROWN, LITTLE = 1_000_000, 10_000
 SHARED = 1000
 """Above the seeds of the rounds: the records that two workers import are others."""
 CLAIMS = 500
+CYCLES = 100
 DATABASE = "cqia_bench"
 
 
@@ -143,6 +148,7 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         floor_claim = _rate(floor.claim(connection))
         lin = program.reviewer("lin")
         program_claim = _rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
+        bare, one, eight = _review()
         program.approve_everything(program.reviewer("mei"))
         floor_export = records / floor.copy_out(connection, folder / "floor.jsonl")
         written, frozen = program.build(f"v0.1.{seed}")
@@ -156,12 +162,29 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         Figure("search index, behind the import", floor_import, program_index, 0.12),
         Figure("import by two workers, of by one", program_import, two_workers, 1.6),
         Figure("claim the next record", floor_claim, program_claim, 0.25),
+<<<<<<< HEAD
         Figure("release files, hashed and synced", floor_export, frozen / written, 0.6),
         Figure("live stream of records", floor_export, sent / streamed, 0.6),
         Figure("its first byte (1/s, of 300 ms)", 1 / 0.3, 1 / first, 1.0),
         Figure("export_release, whole command", floor_export, released / seconds, 0.3),
+=======
+        Figure("decide and next, 1 user", bare, one.rate, 0.05),
+        Figure("decide and next, 8 users", bare, eight.rate, 0.1),
+        Figure("release", floor_export, released / seconds, 0.6),
+>>>>>>> b341a9f (Reviewing is tested under many hands, and its speed has rows in the benchmark)
     ]
     return figures, waits
+
+
+def _review() -> "tuple[float, reviewing.Cycles, reviewing.Cycles]":
+    """Measure deciding and getting the next record, and print the milliseconds that a person waits."""
+    from bench import reviewing  # noqa: PLC0415  imports models
+
+    with reviewing.server() as port:
+        bare = reviewing.bare(port, CYCLES)
+        one, eight = reviewing.measure(port, 1, CYCLES), reviewing.measure(port, 8, CYCLES // 4)
+    print(f"decide and get the next: {one}; {eight}")
+    return bare, one, eight
 
 
 def _rate(call: Callable[[], object], then: Callable[[], object] | None = None) -> float:

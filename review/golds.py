@@ -71,7 +71,6 @@ def retire(*, by: "User", gold: Gold) -> None:
     Claim.objects.filter(record=gold.record_id, purpose=Claim.Purpose.GOLD).delete()
 
 
-@transaction.atomic
 def decide(*, by: "User", record: int, judgement: "Judgement", fetched: Record | None = None) -> Decision:
     """Decide on a record: on gold without touching it, on any other as `decisions.decide` does."""
     try:
@@ -79,6 +78,11 @@ def decide(*, by: "User", record: int, judgement: "Judgement", fetched: Record |
     except Refused:  # what was decided before may be gold
         if blind.gold_held(by, record) is None:
             raise
+    return _decide_gold(by, record, judgement)
+
+
+@transaction.atomic
+def _decide_gold(by: "User", record: int, judgement: "Judgement") -> Decision:
     list(Claim.objects.select_for_update().filter(record=record, reviewer=by, purpose=Claim.Purpose.GOLD))
     gold = blind.gold_held(by, record)
     if gold is None:  # answered in this moment, by the same form sent twice
