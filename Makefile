@@ -46,15 +46,13 @@ test: environment-dev ## run every test (ARGS=… goes to pytest)
 	@$(PYTHON) -m tests.chromium
 	@exec $(PYTHON) -m pytest -n 2 $(ARGS)
 
-<<<<<<< HEAD
 .PHONY: faults
 faults: environment-dev ## kill parts of a running system at random, ten times over
 	@CQIA_FAULT_ROUNDS=10 $(PYTHON) -m pytest -n 0 -m slow tests/faults $(ARGS)
-=======
+
 .PHONY: reviewers
 reviewers: environment-dev ## let 50 reviewers decide 10,000 records over three server processes
 	@REVIEWED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 tests/faults/test_many_reviewers.py $(ARGS)
->>>>>>> b341a9f (Reviewing is tested under many hands, and its speed has rows in the benchmark)
 
 .PHONY: check
 check: environment-dev ## check format, lint, types, import contracts, migrations, generated pages

@@ -156,22 +156,19 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         seconds, released = program.export(f"v0.0.{seed}", folder)
         connection.execute("VACUUM ANALYZE")
         waits = [Wait("list page of 100", reading.list_pages(), 100), Wait("two characters", reading.searches(), 1000)]
+        waits += [Wait("decide and next, 1 user", one.p95, 40), Wait("decide and next, 8 users", eight.p95, 120)]
     figures = [
         Figure("import", floor_import, program_import, 0.25),
         Figure("near-duplicates, behind the import", floor_signatures, program_signatures, 0.7),
         Figure("search index, behind the import", floor_import, program_index, 0.12),
         Figure("import by two workers, of by one", program_import, two_workers, 1.6),
         Figure("claim the next record", floor_claim, program_claim, 0.25),
-<<<<<<< HEAD
+        Figure("decide and next, 1 user", bare, one.rate, 0.05),
+        Figure("decide and next, 8 users", bare, eight.rate, 0.1),
         Figure("release files, hashed and synced", floor_export, frozen / written, 0.6),
         Figure("live stream of records", floor_export, sent / streamed, 0.6),
         Figure("its first byte (1/s, of 300 ms)", 1 / 0.3, 1 / first, 1.0),
         Figure("export_release, whole command", floor_export, released / seconds, 0.3),
-=======
-        Figure("decide and next, 1 user", bare, one.rate, 0.05),
-        Figure("decide and next, 8 users", bare, eight.rate, 0.1),
-        Figure("release", floor_export, released / seconds, 0.6),
->>>>>>> b341a9f (Reviewing is tested under many hands, and its speed has rows in the benchmark)
     ]
     return figures, waits
 

@@ -24,6 +24,7 @@ def full_of_it(lin: User, mei: User) -> Record:
     rights.decide_rights(given, by=None, licence="CC0-1.0", holder=SECRET, evidence=SECRET, note=SECRET)
     Comment.objects.create(record=given, by=lin, round=1, text=SECRET)
     claims.save_draft(by=mei, record=given.pk, seen_revision=given.revision_id, fields={"output": SECRET})
+    Comment.objects.create(record=given, by=mei, round=1, text=f"见“{SECRET}”")
     return given
 
 
@@ -64,6 +65,7 @@ def test_no_row_holds_the_text_any_more(full_of_it: Record) -> None:
     assert database_holds(SECRET) == []
     assert Takedown.objects.get(pk=takedown.pk).state == "erased"
     assert not Draft.objects.exists()
+    assert set(Comment.objects.values_list("text", flat=True)) == {"—"}
 
 
 def test_the_hashes_stay_and_the_chain_holds(full_of_it: Record) -> None:
