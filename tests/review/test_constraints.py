@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -11,22 +12,36 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from review.models import (
     Batch,
+    BulkAction,
+    BulkChange,
     Claim,
+    Comment,
     Decision,
     Draft,
     Erased,
+    Flag,
+    Gold,
     Guideline,
+    Inspected,
+    Inspection,
     Label,
+    NearDuplicate,
+    Pause,
     Record,
     Revision,
     Rights,
     Seal,
+    SearchRun,
+    SearchShelf,
+    SignatureBand,
+    SignatureRun,
     Skip,
     Source,
     Takedown,
     TakedownMatch,
     TakedownStep,
     Token,
+    Unread,
     User,
     Verdict,
     Withdrawal,
@@ -87,6 +102,8 @@ def past_the_history(statement: str, *parameters: Any) -> None:
         cursor.execute("ALTER TABLE review_move DROP CONSTRAINT review_move_allowed")
     sql(statement, *parameters)
 
+
+_attempts = count(1)
 
 type Breach = Callable[[Record, User, User], object]
 
@@ -158,6 +175,38 @@ BREACHES: dict[str, Breach] = {
         for who, email in ((lin, "a@b.example"), (mei, "A@b.example"))
     ],
     "review_user_name_in_any_case": lambda _, lin, __: User.objects.create(username=lin.username.upper()),
+    "review_bulkaction_words_known": lambda _, lin, __: bulk_action(lin, kind="approve"),
+    "review_bulkaction_send_back_stays": lambda _, lin, __: bulk_action(lin, kind="send_back", state="undone"),
+    "review_bulkchange_once": lambda r, lin, _: [
+        BulkChange.objects.create(action=action, record=r) for action in [bulk_action(lin)] * 2
+    ],
+    "review_comment_says_something": lambda r, lin, _: Comment.objects.create(record=r, by=lin, round=1, text=""),
+    "review_flag_once_a_revision": lambda r, *_: [flag(r, r.revision_id), flag(r, r.revision_id)],
+    "review_flag_of_own_revision": lambda r, *_: flag(r, record().revision_id),
+    "review_gold_once_a_record": lambda r, lin, _: [gold(r, lin), gold(r, lin)],
+    "review_gold_verdict_known": lambda r, lin, _: gold(r, lin, verdict="escalate"),
+    "review_gold_states_its_reason": lambda r, lin, _: gold(r, lin, reason=""),
+    "review_pause_one_at_a_time": lambda _, lin, __: [Pause.objects.create(reviewer=lin, reason="x") for _ in "ab"],
+    "review_pause_lifted_by_somebody": lambda _, lin, __: Pause.objects.create(
+        reviewer=lin, reason="x", lifted_at=LATER
+    ),
+    "review_inspection_state_known": lambda _, lin, __: inspection(lin, state="lost", closed_at=LATER, closed_by=lin),
+    "review_inspection_sample_within_lot": lambda _, lin, __: inspection(lin, sample_size=4),
+    "review_inspection_closed_by_somebody": lambda _, lin, __: inspection(lin, state="accepted"),
+    "review_inspected_place": lambda r, lin, _: inspected(lin, (1, r), (1, record())),
+    "review_inspected_once": lambda r, lin, _: inspected(lin, (1, r), (2, r)),
+    "review_signatureband_once": lambda *_: [
+        SignatureBand.objects.create(run=run, band=1, numbers=b"")
+        for run in [SignatureRun.objects.create(records=b"", number=0)] * 2
+    ],
+    "review_searchshelf_once": lambda *_: [
+        SearchShelf.objects.create(run=run, shelf=1, content=b"") for run in [SearchRun.objects.create(records=b"")] * 2
+    ],
+    "review_nearduplicate_once": lambda r, *_: [near(r, other) for other in [record()] * 2],
+    "review_nearduplicate_in_order": lambda r, *_: near(record(), r),
+    "review_nearduplicate_share": lambda r, *_: near(r, record(), similarity=1.5),
+    "review_unread_task_known": lambda *_: Unread.objects.create(task="nothing", records=[1], number=1),
+    "review_source_looks_two_or_three": lambda *_: Source.objects.filter(slug="ruozhiba").update(looks=4),
     "review_withdrawal_kind_known": lambda r, lin, _: Withdrawal.objects.create(
         decision=decision(r, lin), by=lin, kind="regret"
     ),
@@ -165,6 +214,36 @@ BREACHES: dict[str, Breach] = {
 
 # The primary key stands in the same rows and is checked first; what these two are for is to be referred to.
 SHADOWED = {"review_decision_of_revision": "review_decision_pkey", "review_revision_of_record": "review_revision_pkey"}
+
+
+def bulk_action(by: User, **fields: object) -> BulkAction:
+    return BulkAction.objects.create(**{"kind": "assign", "targets": b"", "number": 0, "by": by} | fields)
+
+
+def flag(of: Record, revision: int) -> Flag:
+    return Flag.objects.create(record=of, revision_id=revision, rule="nul", spans=[])
+
+
+def gold(of: Record, by: User, **fields: object) -> Gold:
+    values = {"shown_id": of.revision_id, "decision": decision(of, by, attempt=next(_attempts)), "by": by}
+    return Gold.objects.create(record=of, **values | {"verdict": "approve", "reason": "x"} | fields)
+
+
+def inspection(by: User, **fields: object) -> Inspection:
+    sizes = {"quality_limit": 1, "seed": "x", "lot_size": 3, "sample_size": 2, "acceptance": 0}
+    return Inspection.objects.create(**sizes | {"by": by} | fields)
+
+
+def inspected(by: User, *places: tuple[int, Record]) -> None:
+    made = inspection(by)
+    for place, given in places:
+        Inspected.objects.create(
+            inspection=made, place=place, record=given, decision=decision(given, by, attempt=next(_attempts))
+        )
+
+
+def near(first: Record, second: Record, similarity: float = 0.9) -> NearDuplicate:
+    return NearDuplicate.objects.create(record=first, other=second, similarity=similarity)
 
 
 def a_takedown(**fields: object) -> Takedown:
@@ -220,6 +299,7 @@ def test_history_tables_are_append_only() -> None:
         "proof",
         "erased",
         "takedownstep",
+        *("bulkchange", "draw", "goldanswer"),
     }
     assert {table.removeprefix("review_") for table in APPEND_ONLY} == expected
 
