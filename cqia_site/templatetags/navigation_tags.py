@@ -49,6 +49,7 @@ MAIN = (
         also=("/review/records/bulk/", "/review/bulk/"),
     ),
     Entry("review:sources", _("Sources"), "review"),
+    Entry("review:mine", _("My decisions"), "review"),
     Entry("review:disputes", _("Disputes"), "settle"),
     Entry("ingest:jobs", pgettext_lazy("navigation", "Import"), "manage"),
     Entry("exports:releases", _("Releases"), "consume"),
@@ -56,9 +57,14 @@ MAIN = (
 MANAGE = (
     Entry("admin:index", _("Dashboard"), "manage"),
     Entry("review:quality", _("Quality"), "manage"),
-    Entry("review:rights", _("Rights"), "manage", also=("/review/changes/", "/review/proof/")),
+    Entry("review:guidelines", _("Guidelines"), "manage"),
+    Entry("review:rights", _("Rights"), "manage"),
     Entry("review:takedowns", _("Takedowns"), "manage"),
+    Entry("exports:policies", _("Policies"), "manage"),
+    Entry("exports:webhooks", _("Webhooks"), "manage"),
     Entry("review:people", _("People"), "manage"),
+    Entry("review:changes", _("History of the settings"), "manage"),
+    Entry("review:proof", _("Proof"), "manage"),
 )
 
 

@@ -27,6 +27,7 @@ def test_one_entry_says_where_one_is(gao: User) -> None:
         "/ingest/new/": "/ingest/",
         "/exports/new/": "/exports/",
         "/admin/": "/admin/",
+        "/exports/policies/": "/exports/policies/",
     }.items():
         assert current(client, address) == [entry], address
 
@@ -34,7 +35,7 @@ def test_one_entry_says_where_one_is(gao: User) -> None:
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("lin", {"/", "/review/", "/review/records/", "/review/sources/"}),
+        ("lin", {"/", "/review/", "/review/records/", "/review/sources/", "/review/mine/"}),
         ("tao", {"/", "/exports/"}),
     ],
 )
