@@ -18,6 +18,7 @@ from http.client import HTTPConnection
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from django.conf import settings
 from django.test import Client
@@ -124,8 +125,8 @@ def server(*, workers: int = WORKERS, **environment: str) -> Iterator[int]:
 def _until_alive(port: int) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        with suppress(OSError):
-            if _get(port, "/healthz")() == OK:
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
+            if answer.status == OK:
                 return
         time.sleep(0.1)
     sys.exit("the server did not start")

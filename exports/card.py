@@ -73,6 +73,7 @@ _REASONS = {
     "licence-not-in-policy": "许可不在本策略之内 Licence outside this policy",
     "taken-down": "已下架 Taken down",
     "retracted": "所属导入已撤回 Import retracted",
+    "sent-back": "验收未通过，已打回 Sent back after an inspection",
     "flagged": "带有本策略规定暂不发布的标记 Flagged by a rule that this policy heeds",
     NOT_IN_MIX: "未被配比抽中 Not drawn by the mix",
 }

@@ -6,7 +6,8 @@ from playwright.sync_api import Page
 
 OWN_WORDS = """() => {
     const left = "textarea, pre, code, kbd, samp, input, option, svg, [hidden], [hx-disable], .candidates, "
-        + ".instruction, .raw, .file-name, .brand, .me, .language, .chip, .holder, .facts-list dd, [lang]:not(html)";
+        + ".instruction, .raw, .file-name, .brand, .me, .language, .chip, .holder, .lead .effect, "
+        + ".decisions, .facts-list dd, [lang]:not(html)";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const words = [];
     while (walker.nextNode()) {

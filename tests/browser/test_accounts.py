@@ -23,6 +23,7 @@ def _quick_hashes(settings: Settings) -> None:
 def test_a_person_is_invited_comes_in_and_sets_up_a_second_step(open_page: OpenPage, gao: User) -> None:
     manager = open_page(gao)
     manager.goto("/")
+    manager.locator(".manage summary").click()
     manager.get_by_role("link", name="People").click()
     manager.get_by_role("link", name="Invite somebody").click()
     manager.get_by_label("Name for signing in").fill("xu")
@@ -110,6 +111,8 @@ def test_the_administration_keeps_to_the_content_policy(open_page: OpenPage, zho
     for app, model in names:
         page.goto(f"/admin/{app}/{model}/")
         page.locator("#changelist").wait_for()
-    for address in ("/admin/", f"/admin/review/user/{lin.pk}/change/", "/admin/review/label/add/"):
+    page.goto("/admin/")
+    page.locator("#main .dashboard").wait_for()
+    for address in (f"/admin/review/user/{lin.pk}/change/", "/admin/review/label/add/"):
         page.goto(address)
         page.locator("#content").wait_for()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from playwright.sync_api import FilePayload, Page, expect
 from pytest_django.fixtures import Settings
@@ -15,6 +14,7 @@ from ingest import jobs, pipeline, workers
 from ingest.models import Job
 from ingest.workers import Workers
 from review.models import Record, Retraction, User
+from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -249,6 +249,6 @@ def test_everybody_can_use_the_pages(scheme: str, width: int, open_page: OpenPag
 
 def assert_fit(page: Page) -> None:
     """Nothing serious for axe, and nothing wider than the window."""
-    found = Axe().run(page).response["violations"]
+    found = violations(page)
     assert [violation["id"] for violation in found if violation["impact"] in {"serious", "critical"}] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from review import claims
 from review.models import Licence, Record, User
+from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
 from tests.factories import add_records, candidate, record
 
@@ -48,7 +48,7 @@ def stays_within(page: Page) -> bool:
 
 
 def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
+    found = violations(page)
     return [
         f"{violation['id']}: {node['html'][:150]}"
         for violation in found

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
@@ -15,6 +14,7 @@ from exports.models import Policy, Release, Webhook
 from exports.options import Options
 from review import rights
 from review.models import Licence, Record, Role, User
+from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
 from tests.conftest import person
 from tests.factories import add_records, approve, candidate
@@ -165,7 +165,7 @@ def test_everything_works_without_scripts(open_page: OpenPage, gao: User, approv
 
 
 def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
+    found = violations(page)
     return [
         f"{violation['id']}: {node['html'][:150]}"
         for violation in found
@@ -239,7 +239,7 @@ def test_comparison_and_webhooks_look_well(
         if folder := os.environ.get("CQIA_PICTURES"):
             page.screenshot(path=f"{folder}/{name}-{look}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-        assert Axe().run(page).response["violations"] == [], name
+        assert violations(page) == [], name
 
 
 def test_api_is_shown_under_the_strict_policy(open_page: OpenPage, gao: User) -> None:

@@ -29,6 +29,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 375, "height": 760}
 SETTLES = 500
+WIDE_ONES = """() => [...document.querySelectorAll("main *")].filter(
+    (one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest("svg")).slice(0, 5).map(
+    (one) => one.outerHTML.slice(0, 160))"""
 IN_DOCUMENTS = {"workbench-light.png", "dashboard-light.png"}
 
 
@@ -82,7 +85,7 @@ class Album:
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(self.folder / picture, place)
         if not stays_within(page):
-            self.wrong.append(f"{name} does not fit")
+            self.wrong.append(f"{name} does not fit: {page.evaluate(WIDE_ONES)}")
         self.wrong += [f"{name}: {fault}" for fault in serious(page)]
         self.wrong += [f"{name}: {words}" for words in foreign_words(page, self.language)]
 

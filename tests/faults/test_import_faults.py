@@ -276,7 +276,7 @@ def test_f28_time_limit_hit_in_mid_job(
     slow_chunks("0.25")
     worker, job = start(**limits), submit()
     until(ended(job), meanwhile=sweeper.sweep)
-    assert worker.said(said)
+    until(lambda: worker.said(said))
     assert fresh(job).fence >= 2
     assert_as_if_nothing_had_happened(job, attempt=fresh(job).attempt)
 

@@ -268,6 +268,7 @@ def test_input_27_names_of_files(name: str, gao: User, uploads: Path) -> None:
     assert "\u202e" not in page
     answer = client.get(reverse("ingest:job-rejects", args=[job.pk]))
     assert answer.headers["Content-Disposition"] == f'attachment; filename="rejects-{job.pk}.jsonl"'
+    answer.close()
 
 
 def test_input_28_the_same_file_twice() -> None:

@@ -7,9 +7,9 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import translation
+from django.utils import timezone, translation
 
-from ingest.models import Chunk, Job, Mapping, Reject, Upload
+from ingest.models import Chunk, Job, Mapping, Part, Reject, Upload
 from review.models import Batch
 from tests.ingest.faulty_lines import good_lines, line
 from tests.ingest.importing import imported, submitted
@@ -28,6 +28,11 @@ def upload(job: Job, **fields: object) -> Upload:
     )
 
 
+def part(job: Job, **fields: object) -> Part:
+    places = {"after_file": 0, "after_offset": 0, "file": 1, "first_offset": 0, "lines_before": 0, "end_offset": 1}
+    return Part.objects.create(job=job, fence=1, last_line=1, lease_until=timezone.now(), **places | fields)
+
+
 BREACHES: dict[str, Callable[[Job], object]] = {
     "ingest_chunk_counts_not_negative": lambda job: chunk(job, new=-1, unchanged=2),
     "ingest_chunk_goes_forward": lambda job: chunk(job, end_offset=0),
@@ -39,6 +44,8 @@ BREACHES: dict[str, Callable[[Job], object]] = {
         state="lost", finished_at=F("created_at")
     ),
     "ingest_mapping_name": lambda job: [Mapping.objects.create(source=job.source, name="m", spec={}) for _ in "ab"],
+    "ingest_part_goes_forward": lambda job: part(job, end_offset=0),
+    "ingest_part_once": lambda job: (part(job), part(job)),
     "ingest_reject_has_code": lambda job: Reject.objects.create(chunk=chunk(job), line=1, offset=0, code="", raw=b""),
     "ingest_upload_number": lambda job: upload(job, number=1),
     "ingest_upload_size_not_negative": lambda job: upload(job, size=-1),
