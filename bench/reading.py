@@ -81,7 +81,7 @@ def searches() -> float:
 
 
 def _pairs(draw: random.Random) -> Iterator[str]:
-    highest = Record.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    highest = SearchText.objects.order_by("-pk").values_list("pk", flat=True)[0]
     for _pair in range(PAIRS):
         text = (
             SearchText.objects.filter(pk__gte=draw.randrange(1, highest))
