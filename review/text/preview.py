@@ -1,50 +1,90 @@
-"""How a text reads when it is taken for Markdown: HTML that cannot do anything.
+"""How a text reads when it is taken for Markdown: parts from which a template makes HTML that cannot do anything.
 
-HTML in the text is text; what the Markdown makes of it is cleaned once more by an allow-list. No image is fetched, and
-a link leads to http or https or is none.
+HTML in the text is text. Only the tags below come about, and no attribute but those of a `Part`; the template escapes
+what it is given. No image is fetched, and a link leads to http or https or is none.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
 
-import nh3
 from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 TAGS = {
     *("a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"),
     *("s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
-_LANGUAGE = re.compile(r"language-[\w+#.-]{1,30}")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[\w+#.-]{1,30}")
 
 
-def rendered(text: str) -> str:
-    """Return the text as clean HTML; line ends are kept, as the authors of these texts mean them."""
-    return nh3.clean(
-        _parser().render(text),
-        tags=TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=_kept,
-        url_schemes={"http", "https"},
-        link_rel="noopener noreferrer nofollow",
-    )
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tag that opens or closes, with what its attributes say, or a piece of text."""
+
+    opens: str = ""
+    closes: str = ""
+    text: str = ""
+    address: str = ""
+    start: str = ""
+    """Of an ordered list that does not begin at 1."""
+    language: str = ""
+    """Of a block of code."""
 
 
-def _kept(_tag: str, name: str, value: str) -> str | None:
-    return None if name == "class" and not _LANGUAGE.fullmatch(value) else value
+def parts(text: str) -> Iterator[Part]:
+    """Yield the parts of a text; line ends are kept, as the authors of these texts mean them."""
+    for token in _parser().parse(text):
+        yield from _inline(token.children or []) if token.type == "inline" else _block(token)
 
 
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
-    parser.enable(["table", "strikethrough"])
-    parser.add_render_rule("image", _image)
-    return parser
+    return parser.enable(["table", "strikethrough"])
 
 
-def _image(_renderer: object, tokens: Sequence[Any], place: int, *_more: object) -> str:
-    """Return the words that stand for an image, in the place of the image."""
-    return f"<span>🖼 {escape(tokens[place].content)}</span>"
+def _block(token: "Token") -> Iterator[Part]:
+    if token.hidden:  # the paragraph of a list without empty lines
+        return
+    if token.type in {"fence", "code_block"}:
+        language = (token.info.split() or [""])[0]
+        yield Part(opens="pre")
+        yield Part(opens="code", language=language if _LANGUAGE.fullmatch(language) else "")
+        yield Part(text=token.content)
+        yield Part(closes="code")
+        yield Part(closes="pre")
+    else:
+        yield _tag(token, start=str(token.attrGet("start") or ""))
+
+
+def _inline(tokens: "list[Token]") -> Iterator[Part]:
+    for token in tokens:
+        match token.type:
+            case "text":
+                yield Part(text=token.content)
+            case "code_inline":
+                yield Part(opens="code")
+                yield Part(text=token.content)
+                yield Part(closes="code")
+            case "softbreak" | "hardbreak":
+                yield Part(opens="br")
+            case "image":
+                yield Part(text=f"🖼 {token.content}")
+            case _:
+                address = str(token.attrGet("href") or "")
+                yield _tag(token, address=address if _ADDRESS.match(address) else "")
+
+
+def _tag(token: "Token", *, address: str = "", start: str = "") -> Part:
+    """Return the part of a token that is a tag; one of an unknown tag, which the parser does not make, is its text."""
+    if token.tag not in TAGS:
+        return Part(text=token.content)
+    if token.nesting < 0:
+        return Part(closes=token.tag)
+    return Part(opens=token.tag, address=address, start=start)

@@ -1,10 +1,11 @@
 import re
 
 import pytest
+from django.template.loader import render_to_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.text.preview import TAGS, rendered
+from review.text.preview import TAGS, parts
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -20,6 +21,10 @@ ATTACKS = [
     '[x](https://a.example "t\\" onmouseover=alert(1)")',
     "{{ 7*7 }} {% load x %}",
 ]
+
+
+def rendered(text: str) -> str:
+    return render_to_string("review/markdown.html", {"parts": parts(text)})
 
 
 def check(html: str) -> None:
