@@ -13,7 +13,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from review import access, decisions, flags, rights, workflow
+from review import access, decisions, flags, rights, sending_back, workflow
 from review.decisions import Wording
 from review.models import (
     BulkAction,
@@ -237,7 +237,9 @@ def _send_back(records: "RecordQuerySet", parameters: "Parameters", by: User) ->
     to = parameters.get("to")
     person: Any = User.objects.get(pk=to) if isinstance(to, int) else to
     if ids:
-        decisions.send_back(by=by, records=[pk for pk, _round in ids], reason=parameters["reason"], to=person or None)
+        sending_back.send_back(
+            by=by, records=[pk for pk, _round in ids], reason=parameters["reason"], to=person or None
+        )
     return [(pk, number, number + 1) for pk, number in ids]
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from rapidfuzz.distance import Levenshtein
 
-from review import access, blind, claims, decisions
+from review import access, blind, claims, decisions, sending_back
 from review.models import (
     Claim,
     Decision,
@@ -168,7 +168,7 @@ def _pause(person: "User") -> None:
     ).exclude(record__state=State.UNANSWERED)
     records = list(last.order_by("-at", "-pk").values_list("record", flat=True)[: settings.GOLD_SENDS_BACK])
     if records:
-        sent = decisions.send_back(by=None, records=records, reason=pause.reason, kind=Withdrawal.Kind.GOLD)
+        sent = sending_back.send_back(by=None, records=records, reason=pause.reason, kind=Withdrawal.Kind.GOLD)
         Pause.objects.filter(pk=pause.pk).update(sent_back=sent)
 
 

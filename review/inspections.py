@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from review import access, decisions
+from review import access, sending_back
 from review.models import Decision, Inspected, Inspection, Record, State, Verdict, Withdrawal
 from review.overlap import new_seed
 from review.refused import Ground, Refused
@@ -236,11 +236,11 @@ def conclude(*, by: "User", inspection: Inspection, reason: str = "") -> Inspect
             pk__in=held.lot.filter(record__verdict=F("decision")).values("record"), state=State.APPROVED
         )
         if standing.exists():
-            held.sent_back = decisions.send_back(
+            held.sent_back = sending_back.send_back(
                 by=by,
                 records=standing,
                 reason=reason,
-                to=decisions.ITS_REVIEWER,
+                to=sending_back.ITS_REVIEWER,
                 kind=Withdrawal.Kind.BATCH,
             )
     held.reason, held.closed_by, held.closed_at = reason, by, timezone.now()

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from review import access, decisions, workflow
+from review import access, sending_back, workflow
 from review.models import Cause, Record, Revision, State
 from review.refused import Refused
 
@@ -27,7 +27,7 @@ def restore_wording(*, by: "User", revision: Revision, reason: str) -> Revision:
     access.check_source(by, record.source)
     _check_may_restore(record, revision)
     if record.decisions.filter(round=record.round, withdrawal=None, kind__in=["review", "settle"]).exists():
-        decisions.send_back(by=by, records=[record.pk], reason=reason)
+        sending_back.send_back(by=by, records=[record.pk], reason=reason)
     highest = Revision.objects.filter(record=record).aggregate(highest=Max("number"))["highest"]
     same = {name: getattr(revision, name) for name in _SAME}
     restored = Revision.objects.create(**same, record=record, number=highest + 1, author=by)

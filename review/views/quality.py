@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from review import access, decisions, golds, inspections, overlap, quality
+from review import access, golds, inspections, overlap, quality, sending_back
 from review.forms_quality import CheckedForm, GoldForm, LooksForm, SendBackForm
 from review.models import Decision, Draw, Gold, Guideline, Pause, Record, Source, State, User
 from review.refused import Ground, Refused
@@ -132,7 +132,7 @@ def send_back(request: Request, pk: int) -> HttpResponse:
     people = User.objects.filter(pk__in=access.able_to_review(User.objects.values_list("pk", flat=True)))
     if request.method == "POST":
         try:
-            decisions.send_back(
+            sending_back.send_back(
                 by=request.user,
                 records=[pk],
                 reason=_reason(form),
@@ -153,8 +153,8 @@ def _reason(form: CheckedForm) -> str:
 
 
 def _addressee(given: str, people: list[User]) -> "User | Literal['reviewer'] | None":
-    if given in {"", decisions.ITS_REVIEWER}:
-        return decisions.ITS_REVIEWER if given else None
+    if given in {"", sending_back.ITS_REVIEWER}:
+        return sending_back.ITS_REVIEWER if given else None
     found = next((person for person in people if str(person.pk) == given), None)
     if found is None:
         raise Refused(

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from review import decisions, golds, inspections
+from review import decisions, golds, inspections, sending_back
 from review.models import Decision, Inspection, Record, State, User, Verdict
 from tests.browser.conftest import OpenPage
 from tests.browser.test_layout import LONG, LOOKS, serious, stays_within
@@ -29,7 +29,7 @@ def pages(lin: User, mei: User, gao: User) -> list[str]:
     for given in decided:
         approve(given, lin)
     golds.mark(by=gao, record=decided[0], reason=LONG[:200])
-    decisions.send_back(by=gao, records=[decided[1].pk], reason=LONG[:300], to="reviewer")
+    sending_back.send_back(by=gao, records=[decided[1].pk], reason=LONG[:300], to="reviewer")
     approve(decided[1], lin)
     drawn = inspections.open_inspection(by=gao, scope=inspections.Scope(reviewer=lin), sample_size=3, acceptance=0)
     said = inspections.Said(Verdict.REJECT, Decision.objects.latest("pk").request_id.__class__(int=7), LONG[:200])

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from review import claims, comments, decisions, guidelines, restoring, timeline, waiting
+from review import claims, comments, decisions, guidelines, restoring, sending_back, timeline, waiting
 from review.models import (
     Claim,
     Comment,
@@ -215,7 +215,7 @@ def test_history_tells_everything_on_one_line_of_time(lin: User, mei: User, gao:
     undone = approve(reload(given), lin, rights=said)
     decisions.undo(by=lin, decision=undone)
     approve(reload(given), lin)
-    decisions.send_back(by=gao, records=[given.pk], reason="再看一次")
+    sending_back.send_back(by=gao, records=[given.pk], reason="再看一次")
     kinds = [event.kind for event in timeline.events(given.pk, by=lin)]
     assert kinds[0] == "wording"
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
@@ -239,7 +239,7 @@ def test_the_page_of_a_long_history_takes_few_queries(lin: User, gao: User) -> N
             assert client.get(address("history", given)).status_code == 200
         counts.append(len(queries))
         approve(reload(given), lin, output=f"第{len(counts)}次")
-        decisions.send_back(by=gao, records=[given.pk], reason="再看", to=lin)
+        sending_back.send_back(by=gao, records=[given.pk], reason="再看", to=lin)
     assert counts[2] <= counts[1] <= 20
 
 
@@ -402,7 +402,7 @@ def test_home_counts_done_median_edits_and_what_came_back(lin: User, gao: User) 
     for one, seconds in zip(given[:3], (10, 20, 90), strict=True):
         approve(one, lin, seconds=seconds, **({"output": "改过"} if seconds == 90 else {}))
     decisions.undo(by=lin, decision=approve(given[3], lin))
-    decisions.send_back(by=gao, records=[given[0].pk], reason="再看")
+    sending_back.send_back(by=gao, records=[given[0].pk], reason="再看")
     today, week = client.get("/").context["figures"]
     assert today[1:] == (3, 20, 1, 1)
     assert week[1:] == (3, 20, 1, 1)

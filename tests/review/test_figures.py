@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from review import claims, decisions, retractions
+from review import claims, decisions, retractions, sending_back
 from review.models import Record, Source, State, User, Verdict
 from review.views import figures
 from review.waiting import waiting_by_source, waiting_for
@@ -73,7 +73,7 @@ def test_what_waits_by_source_is_what_the_queue_would_give(lin: User, mei: User,
     claims.release_claim(by=lin, record=undone.pk)
     back = record("mba")
     approve(back, lin)
-    decisions.send_back(by=gao, records=[back.pk], reason="再看")
+    sending_back.send_back(by=gao, records=[back.pk], reason="再看")
     for person in (lin, mei):
         one_by_one = Counter(waiting_for(person).values_list("source__slug", flat=True))
         assert {source.slug: number for source, number in waiting_by_source(person)} == dict(one_by_one)

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from review import access, claims, decisions, golds
+from review import access, claims, decisions, golds, sending_back
 from review.models import (
     Claim,
     Decision,
@@ -266,7 +266,7 @@ def test_marking_gold_is_for_settlers(lin: User, mei: User) -> None:
 
 def test_gold_that_was_sent_back_is_given_to_nobody(lin: User, gao: User) -> None:
     gold = edited_gold(gao)
-    decisions.send_back(by=gao, records=[gold.record_id], reason="x")
+    sending_back.send_back(by=gao, records=[gold.record_id], reason="x")
     Record.objects.filter(pk=gold.record_id).update(assignee=gao)
     other = record()
     assert take(lin).record_id == other.pk

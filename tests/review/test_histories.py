@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from review import access, claims, decisions, golds, inspections, overlap, retractions, workflow
+from review import access, claims, decisions, golds, inspections, overlap, retractions, sending_back, workflow
 from review.models import (
     Cause,
     Claim,
@@ -132,7 +132,7 @@ class Histories(RuleBasedStateMachine):
     def send_back(self, number: int, at: int, to: Any) -> None:
         addressee = self.who(to) if isinstance(to, int) else to
         said: dict[str, Any] = {"records": [self.records[at]], "reason": "再看", "to": addressee}
-        self.try_(decisions.send_back, by=self.who(number), **said)
+        self.try_(sending_back.send_back, by=self.who(number), **said)
 
     @rule(number=st.integers(0, 3), at=places)
     def mark_gold(self, number: int, at: int) -> None:

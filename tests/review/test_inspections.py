@@ -17,7 +17,7 @@ from exports.cutting import cut
 from exports.models import Policy
 from exports.options import Options
 from exports.rows import held_back
-from review import claims, decisions, inspections, sampling
+from review import claims, inspections, sampling, sending_back
 from review.forms import started_now
 from review.models import (
     Decision,
@@ -171,7 +171,7 @@ def test_nobody_inspects_what_they_decided_on(lin: User, shen: User, gao: User) 
 
 def test_the_inspector_sees_the_text_and_not_whose_it_is(lin: User, shen: User, gao: User) -> None:
     records = batch_of(2, lin)
-    decisions.send_back(by=gao, records=[records[0].pk], reason="x", to=lin)
+    sending_back.send_back(by=gao, records=[records[0].pk], reason="x", to=lin)
     approve(records[0], lin, output="改过的。")
     inspection = draw(gao)
     page = signed_in(shen).get(reverse("review:inspection-inspect", args=[inspection.pk])).content.decode()
@@ -254,7 +254,7 @@ def test_a_failed_batch_goes_back_as_soon_as_it_has_failed(lin: User, shen: User
 def test_what_was_decided_anew_meanwhile_stays(lin: User, mei: User, shen: User, gao: User) -> None:
     records = batch_of(3, lin)
     inspection = draw(gao, sample_size=2, acceptance=0)
-    decisions.send_back(by=gao, records=[records[0].pk], reason="x")
+    sending_back.send_back(by=gao, records=[records[0].pk], reason="x")
     approve(records[0], mei)
     say(shen, inspections.sample(inspection)[0], Verdict.REJECT, "缺字")
     assert inspections.conclude(by=gao, inspection=inspection, reason="x").sent_back == 2
@@ -285,7 +285,7 @@ def test_a_failed_batch_of_a_thousand(gao: User, shen: User) -> None:
 
 def test_a_record_decided_again_is_held_back_no_more(lin: User, mei: User, gao: User) -> None:
     (given, _other) = batch_of(2, lin)
-    decisions.send_back(by=gao, records=[given.pk], reason="x")
+    sending_back.send_back(by=gao, records=[given.pk], reason="x")
     assert [row.reason for row in held_back(Licence.open())] == ["sent-back"]
     approve(given, mei)
     assert not held_back(Licence.open()).exists()

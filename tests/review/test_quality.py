@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rapidfuzz.distance import Levenshtein
 
-from review import claims, decisions, golds, quality
+from review import claims, decisions, golds, quality, sending_back
 from review.agreement import alpha, kappa
 from review.models import Decision, Pause, Record, State, User, Verdict
 from tests.factories import add_records, approve, candidate, judgement, record
@@ -106,7 +106,7 @@ def test_a_decision_taken_back_is_no_look_and_one_sent_back_is(lin: User, mei: U
     said(given, lin, "R")
     said(given, mei, "R")
     assert [look.verdict for unit in quality.looks() for look in unit] == ["reject", "reject"]
-    decisions.send_back(by=gao, records=[given.pk], reason="x")
+    sending_back.send_back(by=gao, records=[given.pk], reason="x")
     assert len(quality.looks()) == 1
 
 
@@ -146,7 +146,7 @@ def test_how_a_reviewer_works_is_counted(lin: User, mei: User, shen: User, gao: 
     for given in records:
         if reload(given).state == State.DISPUTED:
             approve(given, shen)
-    decisions.send_back(by=gao, records=[records[0].pk], reason="x")
+    sending_back.send_back(by=gao, records=[records[0].pk], reason="x")
     found = quality.worked()
     one, other = found[lin.pk], found[mei.pk]
     assert (one.done, other.done) == (10, 10)

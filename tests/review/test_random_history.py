@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from exports.tokens import create_token
 from ingest import pipeline
 from ingest.models import Job
-from review import decisions, proof, retractions, sealing
+from review import proof, retractions, sealing, sending_back
 from review.models import Batch, Claim, Decision, Record, Scope, Source, State, Takedown, User
 from review.refused import Refused
 from tests.factories import add_records, candidate
@@ -147,7 +147,7 @@ class Life:
         given = self._one(Record.objects.order_by("pk"))
         if given:
             try:
-                decisions.send_back(by=self.manager, records=[given.pk], reason="再看一次")
+                sending_back.send_back(by=self.manager, records=[given.pk], reason="再看一次")
             except Refused:
                 self.answers[409] += 1
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from review import claims, decisions
+from review import claims, decisions, sending_back
 from review.models import Claim, Decision, Move, Record, Retraction, Source, State, User, Verdict, Withdrawal
 from review.refused import Ground, Refused
 from review.waiting import Part
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 
 def send_back(given: Record, by: User, **said: object) -> int:
-    return decisions.send_back(by=by, records=[given.pk], **({"reason": "再看一遍"} | said))
+    return sending_back.send_back(by=by, records=[given.pk], **({"reason": "再看一遍"} | said))
 
 
 def decide(given: Record, by: User, verdict: Verdict, **said: object) -> Decision:
@@ -92,8 +92,8 @@ def test_send_back_to_its_reviewer_gives_each_record_to_the_one_who_decided(lin:
     first, second = record(), record()
     approve(first, lin)
     approve(second, mei)
-    decisions.send_back(
-        by=gao, records=Record.objects.filter(state=State.APPROVED), reason="漏字", to=decisions.ITS_REVIEWER
+    sending_back.send_back(
+        by=gao, records=Record.objects.filter(state=State.APPROVED), reason="漏字", to=sending_back.ITS_REVIEWER
     )
     assert (reload(first).assignee, reload(second).assignee) == (lin, mei)
     claim = claims.claim_next(by=mei)
@@ -106,7 +106,7 @@ def test_send_back_to_its_reviewer_who_left_goes_to_the_queue(lin: User, gao: Us
     approve(given, lin)
     lin.is_active = False
     lin.save()
-    send_back(given, gao, to=decisions.ITS_REVIEWER)
+    send_back(given, gao, to=sending_back.ITS_REVIEWER)
     assert reload(given).assignee is None
 
 
@@ -206,7 +206,7 @@ def test_send_back_leaves_alone_what_nobody_decided_on_and_what_is_gone(lin: Use
 
     retractions.retract(gone.batch, by=gao)
     assert Retraction.objects.exists()
-    assert decisions.send_back(by=gao, records=Record.objects.all(), reason="全部") == 1
+    assert sending_back.send_back(by=gao, records=Record.objects.all(), reason="全部") == 1
     assert (reload(untouched).round, reload(decided).round, reload(gone).round) == (1, 2, 1)
     with pytest.raises(Refused):
         send_back(untouched, gao)
@@ -244,7 +244,7 @@ def test_a_thousand_go_back_in_one_step(gao: User) -> None:
     ids = approved(1000, reviewers)
     started = time.perf_counter()
     with CaptureQueriesContext(connection) as queries:
-        assert decisions.send_back(by=gao, records=ids, reason="整批打回", to=decisions.ITS_REVIEWER) == 1000
+        assert sending_back.send_back(by=gao, records=ids, reason="整批打回", to=sending_back.ITS_REVIEWER) == 1000
     assert time.perf_counter() - started <= 2
     assert len(queries) <= 18
     assert not Record.objects.filter(human_verified=True).exists()

@@ -20,7 +20,7 @@ from cqia_site.dashboard.views import safe_cell
 from exports.cutting import cut
 from exports.models import Policy
 from exports.options import Options
-from review import decisions, retractions
+from review import decisions, retractions, sending_back
 from review.models import Decision, Record, Source, State, User, Verdict
 from tests.factories import add_records, approve, candidate, judgement, record
 
@@ -49,7 +49,7 @@ def history(lin: User, mei: User, shen: User) -> None:
     approve(mba[0], mei)
     decisions.decide(by=mei, record=mba[1].pk, judgement=judgement(mba[1], Verdict.REJECT))
     decisions.decide(by=mei, record=mba[2].pk, judgement=judgement(mba[2], Verdict.ESCALATE))
-    decisions.send_back(by=shen, records=[ruozhiba[0].pk], reason="再看一遍")
+    sending_back.send_back(by=shen, records=[ruozhiba[0].pk], reason="再看一遍")
 
 
 def row(slug: str) -> figures.SourceRow:
