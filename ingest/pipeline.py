@@ -4,19 +4,15 @@ One run holds a job. When it is worth it, others join it: then what they read is
 """
 
 import gc
-import hashlib
 import logging
-import math
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from enum import StrEnum, auto
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -24,28 +20,25 @@ from django.db.models import Max, Prefetch
 from psycopg.errors import LockNotAvailable
 
 from ingest import parts, prompts, rejects
-from ingest.document import Dropped, Refusal, Unreadable
+from ingest.document import Unreadable
 from ingest.models import Chunk, Job, Part, Reject, Upload
 from ingest.parts import File
-from ingest.readers import READERS, recognise
+from ingest.portions import Portion, portion_of, portions
+from ingest.readers import recognise
 from ingest.stages import Stages
 from review import intake
 from review.models import Batch
 
 if TYPE_CHECKING:
-    from ingest.document import Document
     from ingest.mapping import FieldMapping
     from ingest.models import JobQuerySet
     from review.models import Source
 
 logger = logging.getLogger(__name__)
 
-CHUNK_BYTES = 8 << 20
 TRIES = 3
 """How often a chunk is given to the database before the run gives up."""
 TURN_POLL_SECONDS = 0.005
-MAX_UNKNOWN_KEYS = 100
-"""Different unknown keys that are named for a chunk."""
 
 
 class Outcome(StrEnum):
@@ -71,29 +64,6 @@ class TooEarly(Exception):  # noqa: N818  as above
 
 class Overtaken(Exception):  # noqa: N818  as above
     """Another run has taken in this part: its lease had run out."""
-
-
-@dataclass(slots=True)
-class Portion:
-    """What one chunk takes: some records of one file, ready for the database."""
-
-    file: int
-    first_offset: int
-    first_line: int
-    end: int = 0
-    last_line: int = 0
-    prepared: list[intake.Prepared] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-    unknown_keys: Counter[str] = field(default_factory=Counter)
-    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    size: int = 0
-    sha256: bytes = b""
-
-    @property
-    def read(self) -> int:
-        """How many records it holds, those that are refused or dropped included."""
-        return len(self.prepared) + len(self.refusals) + self.dropped.total()
 
 
 type OnChunk = Callable[[Chunk], object]
@@ -280,7 +250,7 @@ def _enter(job: Job, part: Part, files: Sequence[File], stages: Stages, on_chunk
 
     Who waits longer looks after what may be in the way: a part that the run before has left.
     """
-    portion = _portion_of(part, files, stages)
+    portion = portion_of(part, files, stages)
     turn = time.monotonic()
     while True:
         try:
@@ -299,24 +269,6 @@ def _enter(job: Job, part: Part, files: Sequence[File], stages: Stages, on_chunk
             return
         else:
             return
-
-
-def _portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
-    """Read a part; it may hold no record."""
-    file = next(file for file in files if file.number == part.file)
-    portion = Portion(part.file, part.first_offset, part.lines_before + 1)
-    with file.path.open("rb") as stream:
-        records = READERS[file.format].read(
-            cast("BinaryIO", parts.Excerpt(stream, part.end_offset)),
-            container=file.container,
-            offset=part.first_offset,
-            line=part.lines_before,
-            encoding=file.encoding,
-            change=stages.change,
-        )
-        _fill(portion, stages.through(records), stages)
-    portion.end, portion.last_line = part.end_offset, part.last_line
-    return portion
 
 
 class _Ahead[T]:
@@ -354,85 +306,6 @@ def _settled_objects_spared() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0) -> Generator[Portion]:
-    """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
-    for file in files:
-        with file.path.open("rb") as stream:
-            found = _UntilBroken(
-                READERS[file.format].read(
-                    stream,
-                    container=file.container,
-                    offset=offset,
-                    line=line,
-                    encoding=file.encoding,
-                    change=stages.change,
-                )
-            )
-            records = stages.through(found)
-            while portion := _portion(records, file.number, stages):
-                yield portion
-            if found.trouble:
-                raise found.trouble
-        offset = line = 0
-
-
-class _UntilBroken:
-    """The records of a file to the place from which it cannot be read, so that those before it are taken in."""
-
-    def __init__(self, records: "Iterator[Document | Refusal]") -> None:
-        self._records = records
-        self.trouble: Unreadable | None = None
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> "Document | Refusal":
-        try:
-            return next(self._records)
-        except Unreadable as error:
-            self.trouble = error
-            raise StopIteration from None
-
-
-def _portion(records: "Iterator[Document | Refusal | Dropped]", file: int, stages: Stages) -> Portion | None:
-    """Read the next portion of a file, None at its end."""
-    first = next(records, None)
-    if first is None:
-        return None
-    portion = Portion(file, first.offset, first.line)
-    _fill(portion, chain([first], records), stages, most=stages.chunk_records)
-    return portion
-
-
-def _fill(
-    portion: Portion, records: "Iterable[Document | Refusal | Dropped]", stages: Stages, *, most: float = math.inf
-) -> None:
-    """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
-    digest = hashlib.sha256()
-    for record in records:
-        _add(portion, record, stages)
-        digest.update(record.raw + b"\n")
-        if portion.read >= most or portion.size >= CHUNK_BYTES:
-            break
-    portion.sha256 = digest.digest()
-    portion.tally = stages.counted()
-
-
-def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stages) -> None:
-    portion.end, portion.last_line = record.end, record.line
-    portion.size += len(record.raw)
-    if isinstance(record, Refusal):
-        portion.refusals.append(record)
-        return
-    if isinstance(record, Dropped):
-        portion.dropped[record.reason] += 1
-        return
-    portion.prepared.append(intake.prepared(record, source=stages.source))
-    for key in record.unknown_keys:
-        if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
-            portion.unknown_keys[key] += 1
 
 
 def _save(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ingest.document import UNREADABLE, Unreadable
 from ingest.mapping import proposed
 from ingest.parts import File
-from ingest.pipeline import CHUNK_BYTES, Portion, portions
+from ingest.portions import CHUNK_BYTES, Portion, portions
 from ingest.readers import first_fields, recognise
 from ingest.stages import Stages
 from ingest.thresholds import Thresholds

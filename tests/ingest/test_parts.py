@@ -153,7 +153,7 @@ def test_run_that_overslept_finds_its_part_taken_in() -> None:
     Part.objects.filter(pk=mine.pk).update(lease_until="2020-01-01T00:00Z")
     theirs = parts.claim(held, files)
     assert theirs == mine
-    portion = pipeline._portion_of(mine, files, pipeline.Stages.of(held.batch.source))
+    portion = pipeline.portion_of(mine, files, pipeline.Stages.of(held.batch.source))
     assert pipeline._save(held, portion, part=theirs) is not None
     with pytest.raises(pipeline.Overtaken):
         pipeline._save(held, portion, part=mine)
@@ -169,7 +169,7 @@ def test_part_waits_for_what_stands_before_it() -> None:
     parts.claim(held, files)
     second = parts.claim(held, files)
     assert second is not None
-    portion = pipeline._portion_of(second, files, pipeline.Stages.of(held.batch.source))
+    portion = pipeline.portion_of(second, files, pipeline.Stages.of(held.batch.source))
     with pytest.raises(pipeline.TooEarly):
         pipeline._save(held, portion, part=second)
     assert parts.are_left(held)

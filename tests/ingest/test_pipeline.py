@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from pytest_django.fixtures import Settings
 
-from ingest import jobs, pipeline, rejects
+from ingest import jobs, pipeline, portions, rejects
 from ingest.models import MAX_FRUITLESS_RUNS, Chunk, Job, Reject
 from ingest.pipeline import Outcome
 from review import intake
@@ -85,7 +85,7 @@ def test_chunks_follow_one_another_without_a_gap(small_chunks: None) -> None:
 
 
 def test_chunk_ends_when_it_grows_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "CHUNK_BYTES", len(TEN) // 3)
+    monkeypatch.setattr(portions, "CHUNK_BYTES", len(TEN) // 3)
     assert [chunk.read for chunk in imported(TEN).chunks.order_by("number")] == [4, 4, 2]
 
 
@@ -133,7 +133,7 @@ def test_file_without_records_is_done(content: bytes) -> None:
 
 
 def test_unknown_keys_are_counted_by_name(monkeypatch: pytest.MonkeyPatch, small_chunks: None) -> None:
-    monkeypatch.setattr(pipeline, "MAX_UNKNOWN_KEYS", 2)
+    monkeypatch.setattr(portions, "MAX_UNKNOWN_KEYS", 2)
     given = [record(number) | {"votes": 1} | ({f"k{number}": 1} if number < 3 else {}) for number in range(6)]
     job = imported(joined([line(each) for each in given]))
     assert job.unknown_keys() == {"votes": 6, "k0": 1}

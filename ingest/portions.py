@@ -1,0 +1,144 @@
+"""Portions: what one chunk takes of a file, read and made ready; touches no database."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+from ingest import parts
+from ingest.document import Dropped, Refusal, Unreadable
+from ingest.models import Part
+from ingest.parts import File
+from ingest.readers import READERS
+from ingest.stages import Stages
+from review import intake
+
+if TYPE_CHECKING:
+    from ingest.document import Document
+
+CHUNK_BYTES = 8 << 20
+MAX_UNKNOWN_KEYS = 100
+"""Different unknown keys that are named for a chunk."""
+
+
+@dataclass(slots=True)
+class Portion:
+    """What one chunk takes: some records of one file, ready for the database."""
+
+    file: int
+    first_offset: int
+    first_line: int
+    end: int = 0
+    last_line: int = 0
+    prepared: list[intake.Prepared] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    size: int = 0
+    sha256: bytes = b""
+
+    @property
+    def read(self) -> int:
+        """How many records it holds, those that are refused or dropped included."""
+        return len(self.prepared) + len(self.refusals) + self.dropped.total()
+
+
+def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0) -> Generator[Portion]:
+    """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
+    for file in files:
+        with file.path.open("rb") as stream:
+            found = _UntilBroken(
+                READERS[file.format].read(
+                    stream,
+                    container=file.container,
+                    offset=offset,
+                    line=line,
+                    encoding=file.encoding,
+                    change=stages.change,
+                )
+            )
+            records = stages.through(found)
+            while portion := _portion(records, file.number, stages):
+                yield portion
+            if found.trouble:
+                raise found.trouble
+        offset = line = 0
+
+
+def portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
+    """Read a part; it may hold no record."""
+    file = next(file for file in files if file.number == part.file)
+    portion = Portion(part.file, part.first_offset, part.lines_before + 1)
+    with file.path.open("rb") as stream:
+        records = READERS[file.format].read(
+            cast("BinaryIO", parts.Excerpt(stream, part.end_offset)),
+            container=file.container,
+            offset=part.first_offset,
+            line=part.lines_before,
+            encoding=file.encoding,
+            change=stages.change,
+        )
+        _fill(portion, stages.through(records), stages)
+    portion.end, portion.last_line = part.end_offset, part.last_line
+    return portion
+
+
+class _UntilBroken:
+    """The records of a file to the place from which it cannot be read, so that those before it are taken in."""
+
+    def __init__(self, records: "Iterator[Document | Refusal]") -> None:
+        self._records = records
+        self.trouble: Unreadable | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> "Document | Refusal":
+        try:
+            return next(self._records)
+        except Unreadable as error:
+            self.trouble = error
+            raise StopIteration from None
+
+
+def _portion(records: "Iterator[Document | Refusal | Dropped]", file: int, stages: Stages) -> Portion | None:
+    """Read the next portion of a file, None at its end."""
+    first = next(records, None)
+    if first is None:
+        return None
+    portion = Portion(file, first.offset, first.line)
+    _fill(portion, chain([first], records), stages, most=stages.chunk_records)
+    return portion
+
+
+def _fill(
+    portion: Portion, records: "Iterable[Document | Refusal | Dropped]", stages: Stages, *, most: float = math.inf
+) -> None:
+    """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
+    digest = hashlib.sha256()
+    for record in records:
+        _add(portion, record, stages)
+        digest.update(record.raw + b"\n")
+        if portion.read >= most or portion.size >= CHUNK_BYTES:
+            break
+    portion.sha256 = digest.digest()
+    portion.tally = stages.counted()
+
+
+def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stages) -> None:
+    portion.end, portion.last_line = record.end, record.line
+    portion.size += len(record.raw)
+    if isinstance(record, Refusal):
+        portion.refusals.append(record)
+        return
+    if isinstance(record, Dropped):
+        portion.dropped[record.reason] += 1
+        return
+    portion.prepared.append(intake.prepared(record, source=stages.source))
+    for key in record.unknown_keys:
+        if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
+            portion.unknown_keys[key] += 1
