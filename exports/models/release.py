@@ -1,30 +1,25 @@
-"""What leaves the system: policies, releases and what they froze, the files that were written."""
+"""Releases, and the rows that they froze."""
 
 from functools import reduce
 from operator import or_
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Concat, Lower, Now
-from django.utils.translation import get_language, pgettext_lazy
+from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy as _
 
-from review.models import Licence
-from review.models.tracking import tracked
-from review.models.triggers import NoTruncate, append_only, sealed
-from review.text.rules import RULES, Kind
+from exports.models.licences import licence_rules, licences_field
+from exports.models.policy import Policy, flags_field
+from review.models.triggers import NoTruncate, append_only
 
 INTERNAL = "-internal"
 BAD_VERSION = _("A version is made of letters, digits, dots, hyphens and underscores, such as v1.0.")
 NOT_INTERNAL = _("Only a release for use in the house is called “internal”.")
-VERSION = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
-PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 SHA256 = r"^[0-9a-f]{64}$"
+VERSION = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
 FROZEN = (
     *("version", "policy", "is_internal", "licences", "holds_back_flags", "options", "by"),
     *("app_version", "cut_at", "records", "sources", "held_back", "anchor", "aliases", "agreement"),
@@ -35,70 +30,6 @@ FROZEN = (
 def _changes(*fields: str) -> pgtrigger.Q:
     """Return the condition of a trigger that an update changes any of `fields`."""
     return reduce(or_, (pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in fields))
-
-
-def _licences() -> "ArrayField[Any, Any]":
-    field = models.CharField(max_length=40, choices=Licence)
-    return ArrayField(field, verbose_name=_("licences"))
-
-
-def check_is_flag(name: str) -> None:
-    if name not in RULES or RULES[name].kind != Kind.FLAG:
-        raise ValidationError(_("There is no flag “%(name)s”.") % {"name": name})
-
-
-def _holds_back_flags() -> "ArrayField[Any, Any]":
-    field = models.CharField(max_length=40, validators=[check_is_flag])
-    help_text = _("A record stays in the house while its current wording has one of these flags.")
-    return ArrayField(field, verbose_name=_("flags that hold back"), default=list, blank=True, help_text=help_text)
-
-
-def _licence_rules(model: str) -> list[models.CheckConstraint]:
-    """Return what no policy and no release may say, whoever writes it: some licences never leave."""
-    return [
-        models.CheckConstraint(
-            name=f"exports_{model}_licences_known",
-            condition=Q(licences__contained_by=list(Licence.values)) & ~Q(licences=[]),
-            violation_error_message=_("Choose at least one of the known licences."),
-        ),
-        models.CheckConstraint(
-            name=f"exports_{model}_nothing_forbidden",
-            condition=~Q(licences__overlap=sorted(Licence.never_leaving())),
-            violation_error_message=_("What is restricted or objected to never leaves."),
-        ),
-        models.CheckConstraint(
-            name=f"exports_{model}_unknown_only_internal",
-            condition=Q(is_internal=True) | ~Q(licences__contains=[Licence.UNKNOWN]),
-            violation_error_message=_("Texts of unknown rights leave only for use in the house."),
-        ),
-    ]
-
-
-@tracked("policy")
-class Policy(models.Model):
-    """A named set of licences whose texts may leave."""
-
-    slug = models.SlugField(_("slug"))
-    name_zh = models.CharField(_("Chinese name"), max_length=100)
-    name_en = models.CharField(_("English name"), max_length=100)
-    licences = _licences()
-    holds_back_flags = _holds_back_flags()
-    is_internal = models.BooleanField(
-        _("internal"),
-        default=False,
-        help_text=_("For training in the house: may hold texts of unknown rights, and is never published."),
-    )
-
-    class Meta:
-        verbose_name = _("policy")
-        verbose_name_plural = _("policies")
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="exports_policy_slug", fields=["slug"]),
-            *_licence_rules("policy"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name_en if (get_language() or "").startswith("en") else self.name_zh
 
 
 def _taken_down() -> Exists:
@@ -140,8 +71,8 @@ class Release(models.Model):
     version = models.CharField(_("version"), max_length=64)
     policy = models.ForeignKey(Policy, models.PROTECT, related_name="releases", verbose_name=_("policy"))
     is_internal = models.BooleanField(_("internal"))
-    licences = _licences()
-    holds_back_flags = _holds_back_flags()
+    licences = licences_field()
+    holds_back_flags = flags_field()
     name = models.GeneratedField(
         expression=Case(
             When(is_internal=True, version__endswith=INTERNAL, then=F("version")),
@@ -218,7 +149,7 @@ class Release(models.Model):
                 condition=Q(is_internal=True) | ~Q(version__iendswith=INTERNAL),
                 violation_error_message=NOT_INTERNAL,
             ),
-            *_licence_rules("release"),
+            *licence_rules("release"),
             models.CheckConstraint(
                 name="exports_release_internal_never_published",
                 condition=Q(is_internal=False) | ~Q(state="published"),
@@ -373,177 +304,3 @@ class ReleaseRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release_id}/{self.position}"
-
-
-class Artifact(models.Model):
-    """A file of a release: where it stands in the release's folder, and the hash that proves it."""
-
-    release = models.ForeignKey(Release, models.PROTECT, related_name="artifacts", verbose_name=_("release"))
-    path = models.CharField(_("path"), max_length=200)
-    records = models.PositiveIntegerField(_("records"), null=True, blank=True)
-    bytes = models.PositiveBigIntegerField(_("bytes"))
-    sha256 = models.CharField(_("sha256"), max_length=64)
-    text = models.TextField(  # noqa: DJ001  an empty file and one that is not kept differ
-        _("text"),
-        null=True,
-        blank=True,
-        help_text=_("Kept for the files that the program words itself: a later one writes the same bytes again."),
-    )
-
-    class Meta:
-        verbose_name = _("file of a release")
-        verbose_name_plural = _("files of releases")
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="exports_artifact_path_once", fields=["release", "path"]),
-            models.CheckConstraint(
-                name="exports_artifact_path_safe", condition=Q(path__regex=PATH) & ~Q(path__contains="..")
-            ),
-            models.CheckConstraint(name="exports_artifact_sha256_whole", condition=Q(sha256__regex=SHA256)),
-        ]
-        triggers: ClassVar = sealed("artifact")
-
-    def __str__(self) -> str:
-        return self.path
-
-
-@tracked("mix")
-class Mix(models.Model):
-    """A named selection for training: how much of which source, drawn by a seed."""
-
-    slug = models.SlugField(_("slug"))
-    name_zh = models.CharField(_("Chinese name"), max_length=100)
-    name_en = models.CharField(_("English name"), max_length=100)
-    spec = models.JSONField(_("caps and seed"), default=dict)
-
-    class Meta:
-        verbose_name = _("mix")
-        verbose_name_plural = _("mixes")
-        constraints: ClassVar = [models.UniqueConstraint(name="exports_mix_slug", fields=["slug"])]
-
-    def __str__(self) -> str:
-        return self.name_en if (get_language() or "").startswith("en") else self.name_zh
-
-
-class Download(models.Model):
-    """One time that data left: who took what, by which door."""
-
-    class Door(models.TextChoices):
-        PAGE = "page", _("page")
-        API = "api", _("API")
-
-    release = models.ForeignKey(
-        Release, models.PROTECT, null=True, blank=True, related_name="downloads", verbose_name=_("release")
-    )
-    path = models.CharField(_("path"), max_length=200)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
-    door = models.CharField(_("door"), max_length=4, choices=Door)
-    first_byte = models.PositiveBigIntegerField(_("first byte"), default=0)
-    bytes = models.PositiveBigIntegerField(_("bytes"), null=True, blank=True)
-    query = models.CharField(_("query"), max_length=500, blank=True, default="")
-    at = models.DateTimeField(_("at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("download")
-        verbose_name_plural = _("downloads")
-        triggers: ClassVar = append_only()
-        constraints: ClassVar = [
-            models.CheckConstraint(name="exports_download_door_known", condition=Q(door__in=["page", "api"])),
-        ]
-
-    def __str__(self) -> str:
-        return self.path
-
-
-class Webhook(models.Model):
-    """An address that is told what becomes of releases. Its secret is derived from `salt`, and in no table."""
-
-    class Kind(models.TextChoices):
-        PUBLISHED = "release.published", _("a release is published")
-        WITHDRAWN = "release.withdrawn", _("a release is withdrawn")
-        SUSPENDED = "release.suspended", _("a release is suspended")
-        TAKEN_DOWN = "records.taken_down", _("records are taken down")
-
-    address = models.CharField(_("address"), max_length=500)
-    kinds = ArrayField(models.CharField(max_length=30, choices=Kind), verbose_name=_("what it is told"))
-    salt = models.CharField(_("salt"), max_length=64)
-    is_active = models.BooleanField(_("active"), default=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
-    at = models.DateTimeField(_("at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("webhook")
-        verbose_name_plural = _("webhooks")
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                name="exports_webhook_kinds_known",
-                condition=Q(
-                    kinds__contained_by=[
-                        *("release.published", "release.withdrawn", "release.suspended", "records.taken_down")
-                    ]
-                )
-                & ~Q(kinds=[]),
-                violation_error_message=_("Choose what it is told."),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.address
-
-
-class Event(models.Model):
-    """Something that webhooks are told, worded once: each of them gets the same bytes, however often it is sent."""
-
-    kind = models.CharField(_("kind"), max_length=30, choices=Webhook.Kind)
-    release = models.ForeignKey(
-        Release, models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("release")
-    )
-    takedown_step = models.ForeignKey(
-        "review.TakedownStep", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("takedown")
-    )
-    body = models.TextField(_("body"))
-    at = models.DateTimeField(_("at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("event")
-        verbose_name_plural = _("events")
-        triggers: ClassVar = append_only()
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="exports_event_once_a_release", fields=["release", "kind"]),
-            models.UniqueConstraint(name="exports_event_once_a_takedown", fields=["takedown_step"]),
-        ]
-
-    def __str__(self) -> str:
-        return self.kind
-
-
-class Delivery(models.Model):
-    """One event for one webhook: the row is the outbox, and says how it went."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting", pgettext_lazy("delivery", "waiting")
-        DELIVERED = "delivered", _("delivered")
-        FAILED = "failed", _("given up")
-
-    webhook = models.ForeignKey(Webhook, models.PROTECT, related_name="deliveries", verbose_name=_("webhook"))
-    event = models.ForeignKey(Event, models.PROTECT, related_name="deliveries", verbose_name=_("event"))
-    state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_at = models.DateTimeField(_("next attempt at"), db_default=Now())
-    error = models.CharField(_("error"), max_length=200, blank=True, default="")
-    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
-        indexes: ClassVar = [
-            models.Index(fields=["next_at"], name="exports_delivery_due", condition=Q(state="waiting")),
-        ]
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="exports_delivery_once", fields=["webhook", "event"]),
-            models.CheckConstraint(
-                name="exports_delivery_state_known", condition=Q(state__in=["waiting", "delivered", "failed"])
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.event_id} → {self.webhook_id}"
