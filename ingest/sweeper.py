@@ -24,9 +24,11 @@ def invite(job_id: int, number: int) -> None:
 def send(job_id: int, *, task: str = "ingest.tasks.run_job") -> bool:
     """Tell the workers of a job; False when the broker does not take the message: a later sweep tells them."""
     options = {"socket_connect_timeout": BROKER_SECONDS, "socket_timeout": BROKER_SECONDS, "max_retries": 0}
+    # The worker's own limits hold: Celery would send along those of the process that asks.
+    limits = {"time_limit": None, "soft_time_limit": None}
     try:
         with current_app.connection_for_write(connect_timeout=BROKER_SECONDS, transport_options=options) as connection:
-            current_app.send_task(task, args=[job_id], connection=connection, retry=False)
+            current_app.send_task(task, args=[job_id], connection=connection, retry=False, **limits)
     except (BrokerError, KombuError, OSError) as error:
         logger.warning("Job %s waits: the broker cannot be reached (%s)", job_id, type(error).__name__)
         return False

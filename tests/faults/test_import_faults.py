@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
-from ingest import sweeper
+from ingest import sweeper, tasks  # noqa: F401  the tasks are registered in a web process as well
 from ingest.models import Chunk, Job, Reject
 from review.models import Duplicate, Original, Record
 from tests.faults.processes import Broker, Worker, command, end_sessions, until
@@ -273,6 +273,7 @@ def test_f21_session_ended_by_the_database_in_mid_chunk(start: Start, slow_chunk
 def test_f28_time_limit_hit_in_mid_job(
     start: Start, slow_chunks: Callable[[str], None], limits: dict[str, str], said: str
 ) -> None:
+    assert "ingest.tasks.run_job" in current_app.tasks, "else this process has no limits of its own to send along"
     slow_chunks("0.25")
     worker, job = start(**limits), submit()
     until(ended(job), meanwhile=sweeper.sweep)
