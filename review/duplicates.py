@@ -80,21 +80,32 @@ def similar_to(text: str, *, at_least: float) -> list[tuple[int, float]]:
 
     Candidates share one of 16 numbers with it: below a similarity of about 0.7 many have none in common.
     """
-    wanted = minhash.squeezed(text)
+    return sorted(similar_to_any([text], at_least=at_least).items(), key=lambda it: (-it[1], it[0]))
+
+
+def similar_to_any(texts: "Iterable[str]", *, at_least: float) -> dict[int, float]:
+    """Return the records so much like one of `texts`, with how much; what is signed is read once for all of them."""
+    wanted = [one for one in map(minhash.squeezed, texts) if one]
     if not wanted:
-        return []
-    numbers = minhash.signatures([wanted])[0]
-    found: set[int] = set()
+        return {}
+    numbers = minhash.signatures(wanted)
+    meant: dict[int, set[int]] = {}
     for band, (signed, ids) in _bands():
-        found |= {int(pk) for pk in ids[signed == numbers[band]]}
-    return sorted(_similar(wanted, found, at_least), key=lambda it: (-it[1], it[0]))
+        for place in np.flatnonzero(np.isin(signed, numbers[:, band])):
+            alike = np.flatnonzero(numbers[:, band] == signed[place])
+            meant.setdefault(int(ids[place]), set()).update(alike.tolist())
+    return dict(_similar(wanted, meant, at_least))
 
 
-def _similar(wanted: str, found: "Collection[int]", at_least: float) -> "Iterator[tuple[int, float]]":
-    shingles = minhash.shingles(wanted)
-    for pk, *texts in _texts(found):
+def _similar(
+    wanted: "Sequence[str]", meant: "Mapping[int, Collection[int]]", at_least: float
+) -> "Iterator[tuple[int, float]]":
+    """Check the candidates: of each record, against those of the wanted texts that it may be like."""
+    shingles = {place: minhash.shingles(wanted[place]) for places in meant.values() for place in places}
+    for pk, *texts in _texts(meant):
         whole, answer = (minhash.shingles(minhash.squeezed(*part)) for part in (texts, texts[-1:]))
-        similarity = max(minhash.likeness(shingles, whole), minhash.likeness(shingles, answer))
+        asked = (shingles[place] for place in meant[pk])
+        similarity = max(max(minhash.likeness(one, whole), minhash.likeness(one, answer)) for one in asked)
         if similarity >= at_least:
             yield pk, similarity
 

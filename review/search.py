@@ -15,7 +15,7 @@ from django.db.models import Case, F, Func, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 
-from review import unread
+from review import origins, unread
 from review.models import Record, SearchRun, SearchShelf, SearchText, Unread
 from review.text import grams
 
@@ -66,6 +66,30 @@ def matching(records: "RecordQuerySet", words: str) -> "RecordQuerySet":
     # Asked record by record, in the order of the page: as a join it would be asked of every text first.
     asked = records.alias(_mark=_mark(found), _position=Subquery(position.values("at")))
     return asked.filter(Q(pk__in=_loose(holding)) | Q(_mark=1, _position__gt=0))
+
+
+def candidates(words: "Sequence[str]") -> list[int]:
+    """Return the ids of the indexed records that may hold all of these words, of two characters or more each.
+
+    Not among them are records of which only a later part holds a word, and those that no run has taken in: `beyond()`.
+    """
+    wanted = [gram for word in words for gram in grams.grams(grams.folded(word))]
+    return [int(pk) for pk in _candidates(list(dict.fromkeys(wanted)))]
+
+
+def beyond() -> list[int]:
+    """Return the ids of the records of which the index does not know every wording, and each to its end."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEYOND, [grams.CUT])
+        return [record for (record,) in cursor.fetchall()]
+
+
+_BEYOND = """
+    SELECT record_id FROM review_searchtext WHERE run_id IS NULL
+    UNION SELECT record_id FROM review_searchtext WHERE length(text) >= %s
+    UNION SELECT unnest(records) FROM review_unread WHERE task = 'search'
+    UNION SELECT record_id FROM review_revision WHERE number > 1
+"""
 
 
 def labelled(records: "RecordQuerySet", kind: str, label: str) -> "RecordQuerySet":
@@ -170,6 +194,7 @@ def _read(records: "Sequence[int]") -> None:
             with cursor.copy("COPY review_searchtext (record_id, text, labels, length, run_id) FROM STDIN") as copy:
                 for entry in entries:
                     copy.write_row((*entry, run))
+    origins.read(records)
 
 
 def _entries(records: "Sequence[int]") -> list[Entry]:
@@ -237,6 +262,7 @@ def _dissolve(runs: "Collection[int]") -> None:
 def forget(records: "Collection[int]") -> None:
     """Erase what is kept of these records for searching, also in the indexes of wordings that they had before."""
     with transaction.atomic():
+        origins.forget(records)
         SearchText.objects.filter(pk__in=records).delete()
         gone = np.fromiter(records, np.int64)
         runs = SearchRun.objects.values_list("pk", "records")

@@ -157,8 +157,9 @@ def check_erasable(takedown: Takedown) -> None:
 def forget_passages(takedown: Takedown) -> None:
     """Keep of the passages that a request quotes their hashes alone."""
     said = dict(takedown.request)
-    passages = [text for text in said.get("passages", ()) if isinstance(text, str)]
-    said["passages"] = [{"sha256": sha256(text.encode()).hexdigest(), "length": len(text)} for text in passages]
+    for name in tracing.QUOTED:
+        texts = [text for text in said.get(name, ()) if isinstance(text, str)]
+        said[name] = [{"sha256": sha256(text.encode()).hexdigest(), "length": len(text)} for text in texts]
     Takedown.objects.filter(pk=takedown.pk).update(request={name: value for name, value in said.items() if value})
 
 

@@ -1,18 +1,19 @@
 """Finding the records that a takedown request means, however little it says of them."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import batched
 from typing import Any, Self
 
 from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from review import duplicates
+from review import duplicates, origins, search
 from review.models import Record, Rights, Source
 from review.refused import Ground, Refused
+from review.text.minhash import squeezed
 from review.text.signature import duplicate_key
 from review.text.strict import Malformed, parse_object
 
@@ -24,6 +25,18 @@ MOST = 10_000
 
 SHORTEST = 4
 """Fewer characters occur everywhere."""
+
+QUOTED = ("passages", "texts")
+"""What of a request quotes texts: an erasure leaves their hashes."""
+
+AT_ONCE = 5_000
+"""Records whose texts are looked at in one statement."""
+
+CLAUSES = 3
+"""Stretches of a passage that are looked up in the index."""
+
+BEGINNING = 500
+"""Characters by which a whole text is looked up: those stand in the index, also of a long one."""
 
 type Found = dict[int, float]
 """Records, each with how similar it is to what is asked for."""
@@ -37,6 +50,8 @@ class Asked:
     authors: tuple[str, ...] = ()
     external_ids: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    """Whole texts, as a list of records gives them: known by likeness, and wherever they stand in another one."""
     keys: tuple[str, ...] = ()
     """Duplicate keys, in hex."""
     records: tuple[int, ...] = ()
@@ -49,16 +64,18 @@ class Asked:
     def of(cls, said: dict[str, Any]) -> Self:
         """Return what a takedown has kept; a passage that was erased is left out."""
         known = {field.name: tuple(said.get(field.name, ())) for field in fields(cls)}
-        return cls(**known | {"passages": tuple(text for text in known["passages"] if isinstance(text, str))})
+        for name in QUOTED:
+            known[name] = tuple(text for text in known[name] if isinstance(text, str))
+        return cls(**known)
 
     def with_list(self, text: str) -> "Asked":
         """Add what a list names, one a line: `#12`, a key in hex, a record as a JSON object, else an external id."""
-        added: dict[str, list[Any]] = {"records": [], "keys": [], "external_ids": [], "passages": []}
+        added: dict[str, list[Any]] = {"records": [], "keys": [], "external_ids": [], "texts": []}
         for line in filter(None, (line.strip() for line in text.split("\n"))):
             for name, value in _named(line):
                 added[name].append(value)
         merged = {name: (*getattr(self, name), *values) for name, values in added.items()}
-        return type(self)(addresses=self.addresses, authors=self.authors, **merged)
+        return replace(self, **merged)
 
 
 def _named(line: str) -> Iterator[tuple[str, Any]]:
@@ -89,18 +106,19 @@ def _named_by_object(line: str) -> Iterator[tuple[str, Any]]:
     yield "keys", duplicate_key(*parts).hex()
     longest = max(parts, key=len)
     if len(longest) >= SHORTEST:
-        yield "passages", longest
+        yield "texts", longest
 
 
 def find(asked: Asked) -> Found:
     """Return every record that the request means, those of the same text and those of nearly the same one."""
-    found: Found = dict.fromkeys(_exact(asked), 1.0)
     for passage in asked.passages:
         _check_long_enough(passage)
-        for record in _containing(passage):
-            found[record] = 1.0
-        for record, similarity in duplicates.similar_to(passage, at_least=NEAR):
-            found[record] = max(similarity, found.get(record, 0.0))
+    found: Found = duplicates.similar_to_any([*asked.passages, *asked.texts], at_least=NEAR)
+    found |= dict.fromkeys(_exact(asked), 1.0)
+    for passage in asked.passages:
+        found |= dict.fromkeys(_containing(passage), 1.0)
+    for text in asked.texts:
+        found |= dict.fromkeys(_holding(text, search.candidates(_clauses(text[:BEGINNING]))), 1.0)
     if len(found) > MOST:
         said = {"found": len(found), "most": MOST}
         message = _(
@@ -156,27 +174,50 @@ def _by_rights(said: Q) -> Iterator[int]:
 
 
 def _by_origin(text: str) -> Iterator[int]:
-    """Return the records whose metadata or whose original holds the text; in JSON a slash may be escaped."""
-    needles = {text.encode(), text.replace("/", r"\/").encode(), json.dumps(text)[1:-1].encode()}
-    raw = " OR ".join(["position(%s::bytea in raw) > 0"] * len(needles))
-    yield from _read(
-        "SELECT DISTINCT record_id FROM review_revision WHERE strpos(metadata, %s) > 0 LIMIT %s", [text, MOST + 1]
-    )
-    sql = f"SELECT DISTINCT record_id FROM review_original WHERE strpos(claimed_copyright, %s) > 0 OR {raw} LIMIT %s"  # noqa: S608
-    yield from _read(sql, [text, *sorted(needles), MOST + 1])
+    """Return the records whose origin tells the text, and those in whose wordings it stands."""
+    yield from origins.telling(text, most=MOST + 1)
+    yield from _containing(text)
 
 
 def _containing(passage: str) -> Iterator[int]:
-    """Return the records of which any wording holds the passage, whatever its white space."""
-    sql = """
-        SELECT DISTINCT record_id FROM review_revision
-        WHERE strpos(output, %(text)s) > 0 OR strpos(instruction, %(text)s) > 0 OR strpos(input, %(text)s) > 0
-        LIMIT %(most)s
-    """
-    yield from _read(sql, {"text": passage.strip(), "most": MOST + 1})
+    """Yield the records of which any wording holds the passage, whatever its case and its white space."""
+    clauses = _clauses(passage)
+    if not clauses:
+        yield from _holding(passage, _every_record())
+        return
+    indexed = search.candidates(clauses)
+    yield from _holding(passage, indexed)
+    yield from _holding(passage, sorted(set(search.beyond()).difference(indexed)))
 
 
-def _read(sql: str, parameters: Any) -> list[int]:  # noqa: ANN401  as the cursor takes them
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return [record for (record,) in cursor.fetchall()]
+def _clauses(passage: str) -> list[str]:
+    """Return the longest stretches of a passage without a mark or a blank: white space seldom stands inside of one."""
+    stretches = sorted(set(re.findall(r"\w{2,}", passage)), key=lambda each: (-len(each), each))
+    return stretches[:CLAUSES]
+
+
+def _every_record() -> Iterator[int]:
+    """Yield all there are: for a passage that the index knows nothing of, such as one of single characters."""
+    yield from Record.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=AT_ONCE)
+
+
+def _holding(passage: str, records: Iterable[int]) -> Iterator[int]:
+    """Yield those of the records of which a wording holds the passage; not more than a request may find."""
+    wanted = squeezed(passage)
+    clause = max(_clauses(passage) or [""], key=len)
+    fold = "lower" if clause.lower() != clause.upper() else ""
+    holds = " OR ".join(f"strpos({fold}({name}), %(clause)s) > 0" for name in ("output", "instruction", "input"))
+    sql = (
+        "SELECT record_id, instruction, input, output FROM review_revision"  # noqa: S608  names of columns
+        f" WHERE record_id = ANY(%(records)s) AND ({holds})"
+    )
+    number = 0
+    for part in batched(records, AT_ONCE):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {"clause": clause.lower() if fold else clause, "records": list(part)})
+            for record, *texts in cursor:
+                if wanted in squeezed(*texts):
+                    yield record
+                    number += 1
+        if number > MOST:
+            return

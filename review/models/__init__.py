@@ -11,6 +11,7 @@ from review.models.inspection import Draw, Inspected, Inspection
 from review.models.label import Guideline, Label
 from review.models.likeness import NearDuplicate, SignatureBand, SignatureRun
 from review.models.move import ALLOWED, Cause, Move
+from review.models.origin import Origin
 from review.models.original import Duplicate, Original
 from review.models.proof import Proof
 from review.models.record import Record, State
@@ -52,6 +53,7 @@ __all__ = [
     "Method",
     "Move",
     "NearDuplicate",
+    "Origin",
     "Original",
     "Pause",
     "Proof",

@@ -76,7 +76,10 @@ class Revision(models.Model):
             ),
             ToBeSealedByAuthor(name="to_be_sealed"),
         ]
-        indexes: ClassVar = [BrinIndex(name="review_revision_batch", fields=["batch"], autosummarize=True)]
+        indexes: ClassVar = [
+            BrinIndex(name="review_revision_batch", fields=["batch"], autosummarize=True),
+            models.Index(fields=["record"], name="review_revision_reworded", condition=models.Q(number__gt=1)),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="review_revision_of_record", fields=["id", "record"]),
             models.UniqueConstraint(name="review_revision_number", fields=["record", "number"]),

@@ -3,6 +3,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 
@@ -40,6 +41,7 @@ class SearchText(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["record"], name="review_searchtext_loose", condition=Q(run=None)),
             models.Index(fields=["length"], name="review_searchtext_length"),
+            models.Index(Length("text"), name="review_searchtext_cut"),
         ]
 
     def __str__(self) -> str:

@@ -1,10 +1,11 @@
 """Takedowns: what is found, what is gone after confirming, what comes back, and what never does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -12,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import translation
 
-from review import claims, duplicates, intake, rights, takedowns
+from review import claims, duplicates, intake, rights, search, takedowns
 from review.models import Batch, Claim, Record, Source, State, Takedown, TakedownMatch, User
 from review.refused import Refused
 from review.tracing import Asked, find
@@ -39,10 +40,45 @@ def taken_down(*records: Record) -> Takedown:
     return takedown
 
 
+def indexed(number: int) -> None:
+    """Let the passes behind intake read everything, into runs of this many records at least."""
+    with patch.object(search, "ENOUGH", number):
+        while search.index_next() or duplicates.find_next():
+            pass
+
+
+@pytest.fixture(params=[pytest.param(None, id="fresh"), pytest.param(9_999, id="read"), pytest.param(1, id="indexed")])
+def read(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """What the passes have done when a request comes in: nothing yet, read few records, or made an index."""
+    return lambda: None if request.param is None else indexed(request.param)
+
+
 class TestFinding:
-    def test_by_passage(self) -> None:
+    def test_by_passage(self, read: Callable[[], None]) -> None:
         given, _other = record(output=f"前文。{POEM}后文。"), record()
+        read()
         assert find(Asked(passages=(POEM,))) == {given.pk: 1.0}
+
+    def test_by_a_passage_with_other_white_space_and_case(self, read: Callable[[], None]) -> None:
+        given, _other = record(output="前文。Ein Lied。\n\n山间的雾气漫过石阶。后文。"), record()
+        read()
+        assert find(Asked(passages=("ein lied。\t山间的雾气漫过石阶。后",))) == {given.pk: 1.0}
+
+    def test_by_a_passage_that_stands_far_down(self, read: Callable[[], None]) -> None:
+        given, _other = record(output="一段很长的话。" * 400 + POEM), record(output="一段很长的话。" * 400)
+        read()
+        assert find(Asked(passages=(POEM,))) == {given.pk: 1.0}
+
+    def test_by_a_passage_of_an_earlier_wording(self, lin: User, read: Callable[[], None]) -> None:
+        given = record(output=f"前文。{POEM}后文。")
+        approve(given, lin, output="改过的回答，与原来的不同。")
+        read()
+        assert find(Asked(passages=(POEM,))) == {given.pk: 1.0}
+
+    def test_by_a_passage_that_no_index_knows_of(self, read: Callable[[], None]) -> None:
+        given, _other = record(output="甲、乙、丙、丁、戊"), record()
+        read()
+        assert find(Asked(passages=("乙、丙、丁",))) == {given.pk: 1.0}
 
     def test_by_a_text_that_is_nearly_the_same(self) -> None:
         text = "".join(f"第{number}句：山间的雾气漫过石阶，采药人走得很慢。" for number in range(40))
@@ -53,22 +89,38 @@ class TestFinding:
         assert set(found) == {given.pk}
         assert 0.9 <= found[given.pk] < 1
 
-    def test_by_address_in_the_original_and_in_the_rights(self) -> None:
+    def test_by_address_in_the_original_and_in_the_rights(self, read: Callable[[], None]) -> None:
         named = candidate(external_id="a1")
         raw = json.dumps({"instruction": "问", "url": "https://www.zhihu.com/question/19551"}).replace("/", r"\/")
         add_records("zhihu", [named._replace(raw=raw.encode())])
         decided = record()
         rights.decide_rights(decided, by=None, licence="MIT", source_address="https://www.zhihu.com/question/19551")
+        read()
         found = find(Asked(addresses=("zhihu.com/question/19551",)))
         assert set(found) == {Record.objects.get(external_id="a1").pk, decided.pk}
 
-    def test_by_author_in_metadata_claim_and_rights(self) -> None:
+    def test_by_author_in_metadata_claim_and_rights(self, read: Callable[[], None]) -> None:
         stated = record(metadata="作者：梅雨潭，2019")
         claimed = record(claimed_copyright="作者：梅雨潭 著作权归作者所有")
         whole = add_records("ruozhiba", [candidate()], licence="CC-BY-4.0", holder="梅雨潭")
         record(metadata="作者：别人")
         expected = {stated.pk, claimed.pk, Record.objects.get(batch=whole).pk}
+        read()
         assert set(find(Asked(authors=("梅雨潭",)))) == expected
+
+    def test_what_a_reader_left_of_a_page_is_found_by_its_address(self, read: Callable[[], None]) -> None:
+        named = candidate(external_id="a2")
+        page = f'<p>{named.output}</p><a href="https://Blog.example/p/7">{"原文" * 200}</a>'
+        add_records("zhihu", [named._replace(raw=json.dumps({"content": page, "author": {"name": "梅雨潭"}}).encode())])
+        read()
+        expected = {Record.objects.get(external_id="a2").pk}
+        assert set(find(Asked(addresses=("https://Blog.example/p/7",)))) == expected
+
+    def test_an_address_and_an_author_in_the_text_itself(self, read: Callable[[], None]) -> None:
+        given, _other = record(output="转自 https://blog.example/p/8 ，作者梅雨潭。"), record()
+        read()
+        assert set(find(Asked(addresses=("blog.example/p/8",)))) == {given.pk}
+        assert set(find(Asked(authors=("梅雨潭",)))) == {given.pk}
 
     def test_by_external_id_in_any_source(self) -> None:
         given = record("zhihu", external_id="ans-7")
