@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from review.models import User
+from review.prepared import STAND_IN, Prepared
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -35,6 +36,7 @@ _MISMATCH = _("Name and password do not match. Mind capital letters, and try aga
 _TOO_MANY = _("Too many attempts. Wait a few minutes, then try again.")
 _WRONG_CODE = _("This code is not valid, or was used before. Wait for the next one.")
 _REMEMBERED_SECONDS = 300
+_BY_ID = Prepared(lambda pk: User.objects.filter(pk=pk), STAND_IN)
 
 
 class NameOrAddressBackend(ModelBackend):
@@ -59,6 +61,11 @@ class NameOrAddressBackend(ModelBackend):
         person = find_person(login)
         matches = check_password_with_timing_attack_mitigation(person, password)
         return person if matches and person is not None and self.user_can_authenticate(person) else None
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the person of a session, None when they may not sign in any more."""
+        person = _BY_ID.first(user_id)
+        return person if person is not None and self.user_can_authenticate(person) else None
 
 
 def find_person(login: str) -> User | None:

@@ -1,6 +1,7 @@
 """What concerns every request."""
 
 import re
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -29,6 +30,7 @@ type View = Callable[..., HttpResponseBase]
 
 RETRY_SECONDS = 5
 SEEN_SECONDS = 300
+MOST_NOTED = 10_000
 PROXY_MISMATCH = "cqia:proxy-mismatch"
 MISMATCH_SECONDS = 600
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -152,6 +154,7 @@ class LastSeenMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self._until: dict[str, float] = {}  # by session: until when this process need not ask the cache again
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
@@ -160,7 +163,12 @@ class LastSeenMiddleware:
         """Look only at requests that need a signed-in person: the others do not ask who it is."""
         if not getattr(view, "login_required", True) or not request.user.is_authenticated:
             return
-        key = request.session.session_key or ""
+        key, now = request.session.session_key or "", time.monotonic()
+        if self._until.get(key, 0.0) > now:
+            return
+        if len(self._until) >= MOST_NOTED:
+            self._until.clear()
+        self._until[key] = now + SEEN_SECONDS
         if cache.add(f"seen:{sha256(key.encode()).hexdigest()}", True, SEEN_SECONDS):  # noqa: FBT003  any value would do
             UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now())
 

@@ -100,7 +100,9 @@ DATABASES = {
         "HOST": unquote(_database["HOST"]),  # a socket's folder stands in the address as %2Fpath
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "-c lock_timeout=10s -c jit=off"} | _database.get("OPTIONS", {}),
+        # Statements of `review.prepared` are kept prepared, all others never are. `?prepare_threshold=None` in
+        # DATABASE_URL ends that, for a pooler that hands out another connection for each transaction.
+        "OPTIONS": {"options": "-c lock_timeout=10s -c jit=off", "prepare_threshold": 1} | _database.get("OPTIONS", {}),
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -289,6 +291,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROX
 SECURE_SSL_REDIRECT = BEHIND_TLS_PROXY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 86400 if BEHIND_TLS_PROXY else 0
+SESSION_ENGINE = "cqia_site.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = BEHIND_TLS_PROXY
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"

@@ -5,11 +5,11 @@
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from review.models import Role, User
+from review.prepared import answer
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from review.models import Source
+
+
+_STATEMENT = """
+    SELECT ARRAY(SELECT g.name FROM auth_group g JOIN review_user_groups m ON m.group_id = g.id
+            WHERE m.user_id = %(user)s),
+        ARRAY(SELECT s.source_id FROM review_user_sources s WHERE s.user_id = %(user)s),
+        EXISTS (SELECT 1 FROM review_pause p WHERE p.reviewer_id = %(user)s AND p.lifted_at IS NULL)
+"""
 
 
 def roles(user: "User | AnonymousUser") -> frozenset[str]:
@@ -32,15 +40,7 @@ def roles(user: "User | AnonymousUser") -> frozenset[str]:
 
 def _look_up(user: "User") -> tuple[frozenset[str], frozenset[int]]:
     """Ask for the person's groups, sources and pause at once, and keep them with the object: it lives for a request."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ARRAY(SELECT g.name FROM auth_group g JOIN review_user_groups m ON m.group_id = g.id"
-            " WHERE m.user_id = %(user)s),"
-            " ARRAY(SELECT s.source_id FROM review_user_sources s WHERE s.user_id = %(user)s),"
-            " EXISTS (SELECT 1 FROM review_pause p WHERE p.reviewer_id = %(user)s AND p.lifted_at IS NULL)",
-            {"user": user.pk},
-        )
-        groups, sources, paused = cursor.fetchone()
+    groups, sources, paused = answer(_STATEMENT, {"user": user.pk}) or ([], [], False)
     user.__dict__["_roles"], user.__dict__["_limited_to"] = frozenset(groups), frozenset(sources)
     user.__dict__["_is_paused"] = paused and bool(groups)
     return frozenset(groups), frozenset(sources)

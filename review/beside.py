@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import connection
-
 from review import access
+from review.prepared import answer
 
 if TYPE_CHECKING:
     from review.models import Record, User
@@ -19,6 +18,8 @@ class Beside(NamedTuple):
     claimed_copyright: str | None = None
     repairs: list[str] | None = None
     """The rules that mended the text as it came in."""
+    has_draft: bool = False
+    """Whether the person has typed something there that they have not decided."""
 
 
 _STATEMENT = """
@@ -28,7 +29,8 @@ _STATEMENT = """
                     SELECT 1 FROM review_claim g
                     WHERE g.record_id = r.id AND g.reviewer_id = %(me)s AND g.purpose = 'gold')))),
            (SELECT count(*) FROM review_nearduplicate WHERE record_id = %(record)s OR other_id = %(record)s),
-           o.claimed_human_verified, o.claimed_copyright, o.repairs
+           o.claimed_human_verified, o.claimed_copyright, o.repairs,
+           EXISTS (SELECT 1 FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s)
     FROM (VALUES (1)) one LEFT JOIN LATERAL (
         SELECT claimed_human_verified, claimed_copyright, repairs FROM review_original
         WHERE record_id = %(record)s ORDER BY id DESC LIMIT 1
@@ -39,6 +41,5 @@ _STATEMENT = """
 def beside(record: "Record", *, by: "User") -> Beside:
     """Return what lies beside the record for this person: of the comments those that `comments.comments_for` gives."""
     given = {"record": record.pk, "me": by.pk, "settles": access.can_settle(by)}
-    with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT, given)
-        return Beside(*cursor.fetchone())
+    found = answer(_STATEMENT, given)
+    return Beside(*found) if found else Beside()

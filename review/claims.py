@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from psycopg import Cursor
 
 from review import access, waiting
 from review.models import Claim, Draft, Record, Skip, State
+from review.prepared import answer
 from review.refused import Refused
 from review.waiting import Part, Skipped
 
@@ -117,7 +117,8 @@ def is_narrowed(part: Part) -> bool:
 def _statement(part: Part, *, by_source: bool) -> str:
     """Return the one statement that finds the next free record and claims it.
 
-    It gives no row when nothing waits, and a row without a token when somebody claimed the record in between.
+    It gives no row when nothing waits, and a row without a token when somebody claimed the record in between. `alone`
+    in a transaction, it does not wait for the disk: a claim that a crash of the server forgets is one that has ended.
     """
     conditions = _conditions(part)
     kinds = {"risky": f"{_AT_RISK} AND ", "other": ""} if part.risk_first else {"any": ""}
@@ -135,7 +136,9 @@ def _statement(part: Part, *, by_source: bool) -> str:
             {_TAKE_OVER}
             RETURNING id, token, lease_until
         )
-        SELECT pick.id, taken.id, taken.lease_until FROM pick LEFT JOIN taken ON true
+        SELECT pick.id, taken.id, taken.lease_until,
+            CASE WHEN %(alone)s THEN set_config('synchronous_commit', 'off', true) END
+        FROM pick LEFT JOIN taken ON true
     """
 
 
@@ -151,10 +154,11 @@ def claim_next(*, by: "User", part: Part = Part()) -> Claim | None:  # noqa: B00
     statement = _statement(part, by_source=sources is not None)
     narrowed = {name: getattr(part, name) for name in _NARROWED}
     given: dict[str, Any] = narrowed | {"me": by.pk, "purpose": part.purpose, "lease": _lease(), "sources": sources}
+    given["alone"] = not connection.in_atomic_block
     is_common = not is_narrowed(part)  # else the best plan depends on the values
     for _attempt in range(_ATTEMPTS):
         token = uuid4()
-        row = _answer(statement, given | {"token": token}, prepare=is_common)
+        row = answer(statement, given | {"token": token}, prepare=is_common)
         if row is None:
             if held := held_claim(by=by, part=part):  # by another request of the same person, in this moment
                 return held
@@ -162,7 +166,7 @@ def claim_next(*, by: "User", part: Part = Part()) -> Claim | None:  # noqa: B00
                 return None
             time.sleep(_PAUSE)  # what is free is locked by somebody who may yet leave it
             continue
-        record, pk, lease_until = row
+        record, pk, lease_until, _commit = row
         if pk is not None:
             return Claim(
                 pk=pk, record_id=record, reviewer=by, purpose=part.purpose, token=token, lease_until=lease_until
@@ -174,7 +178,7 @@ def _gold_due(by: "User", sources: list[int] | None) -> int | None:
     """Return the gold record that the person is to be given now, which looks to them like any other."""
     if not settings.GOLD_EVERY:
         return None
-    row = _answer(_GOLD, {"me": by.pk, "sources": sources, "every": settings.GOLD_EVERY})
+    row = answer(_GOLD, {"me": by.pk, "sources": sources, "every": settings.GOLD_EVERY})
     return int(row[0]) if row else None
 
 
@@ -195,18 +199,11 @@ def held_claim(*, by: "User", part: Part = Part()) -> Claim | None:  # noqa: B00
     """Return the claim that the person holds in the sources of the part, without its record."""
     purposes = [str(purpose) for purpose in _TOGETHER.get(part.purpose, [part.purpose])]
     given = {"me": by.pk, "purposes": purposes, "source": part.source, "category": part.category}
-    row = _answer(_HELD, given)
+    row = answer(_HELD, given)
     if row is None:
         return None
     pk, record, purpose, token, lease_until = row
     return Claim(pk=pk, record_id=record, reviewer=by, purpose=purpose, token=token, lease_until=lease_until)
-
-
-def _answer(statement: str, parameters: dict[str, Any], *, prepare: bool = True) -> tuple[Any, ...] | None:
-    """Run a statement that the server keeps prepared: planning these takes longer than running them."""
-    connection.ensure_connection()
-    with Cursor(connection.connection) as cursor:
-        return cursor.execute(statement.encode(), parameters, prepare=prepare).fetchone()
 
 
 def _lease() -> float:
@@ -291,16 +288,6 @@ def skip_record(*, by: "User", record: int, reason: str = "") -> None:
     access.check_review(by)
     release_claim(by=by, record=record)
     Skip.objects.update_or_create(record_id=record, reviewer=by, defaults={"reason": reason})
-
-
-def held_by_another(record: int, by: "User") -> bool:
-    """Tell whether somebody else's claim on the record is running."""
-    row = _answer(
-        f"SELECT 1 FROM review_claim WHERE record_id = %(record)s AND {_EXCLUSIVE}"
-        " AND reviewer_id <> %(me)s AND lease_until > clock_timestamp()",
-        {"record": record, "me": by.pk},
-    )
-    return row is not None
 
 
 def let_go(*, by: "User", record: int) -> None:

@@ -1,11 +1,11 @@
 """Deciding on a record, and taking a decision back."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import F, Max, Q
+from django.db import transaction
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from review import access, claims, flags, rights, workflow
@@ -15,7 +15,6 @@ from review.models import (
     Cause,
     Claim,
     Decision,
-    Guideline,
     Licence,
     Move,
     Record,
@@ -25,6 +24,7 @@ from review.models import (
     Verdict,
     Withdrawal,
 )
+from review.prepared import answer
 from review.refused import Ground, Refused
 from review.text.signature import content_hash
 
@@ -47,6 +47,18 @@ _CHANGING = (
     "takedown_id",
     "retraction_id",
 )
+# By primary key, without what is fetched along: the lock is for the record alone.
+_LOCK = f"SELECT {', '.join(_CHANGING)} FROM review_record WHERE id = %s FOR UPDATE"  # noqa: S608  names of ours
+# Most records have no decision yet: asking so costs a fifth of fetching them.
+_AROUND = """
+    SELECT EXISTS (SELECT 1 FROM review_decision WHERE record_id = %(record)s)
+            OR EXISTS (SELECT 1 FROM review_decision WHERE request_id = %(request)s::uuid),
+        EXISTS (SELECT 1 FROM review_claim WHERE record_id = %(record)s AND purpose IN ('review', 'settle')
+                AND reviewer_id <> %(me)s AND lease_until > clock_timestamp()),
+        (SELECT id FROM review_guideline WHERE source_id IS NULL
+            OR source_id = (SELECT source_id FROM review_record WHERE id = %(record)s)
+         ORDER BY source_id DESC NULLS LAST, version DESC LIMIT 1)
+"""
 OPEN = {State.WAITING, State.SECOND, State.UNANSWERED, State.DISPUTED}
 
 
@@ -138,11 +150,12 @@ def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | N
     the person saw it, when somebody else holds it, or when what an approval needs is missing. `fetched` spares another
     look at a record that was fetched with `LOOKED_AT` a moment ago and has not changed since.
     """
-    held, made = _locked(record, fetched), _made(record, judgement.request_id)
+    held, around = _locked(record, fetched), Around.of(record, by, judgement.request_id)
+    made = around.made
     for earlier in made:
         if earlier.request_id == judgement.request_id:
             return _same(earlier, by, record)
-    kind = _check_may_decide(held, made, by, judgement)
+    kind = _check_may_decide(held, around, by, judgement)
     wording = judgement.wording or Wording.of(held.revision)
     check_content(held, made, by, judgement, wording)
     chosen = _chosen(held, made, wording) if kind == Decision.Kind.SETTLE else None
@@ -160,7 +173,7 @@ def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | N
         rights_said=judgement.rights.said if judgement.rights else "",
         rights=_rights(held, by, judgement),
         seconds=judgement.seconds,
-        guideline_id=_guideline(held),
+        guideline_id=around.guideline,
         request_id=judgement.request_id,
     )
     cause = Cause.SETTLE if kind == Decision.Kind.SETTLE else Cause.DECIDE
@@ -174,22 +187,31 @@ def _locked(record: int, fetched: Record | None = None) -> Record:
 
     In two statements: one that joins its revision while it waits for the lock finds nothing when that has changed.
     """
-    now = Record.objects.select_for_update().values_list(*_CHANGING).get(pk=record)
+    now = answer(_LOCK, [record])
     if fetched is not None and now == tuple(getattr(fetched, name) for name in _CHANGING):
         return fetched
     return Record.objects.select_related(*LOOKED_AT).get(pk=record)
 
 
+class Around(NamedTuple):
+    """What stands around a record whose lock is held: it does not change until the lock is let go.
+
+    `made` are all decisions on it in their order, those taken back too, and the one of the request id; `guideline` is
+    what its reviewer goes by: the latest version for its source, else for every source.
+    """
+
+    made: list[Decision]
+    is_held_by_another: bool
+    guideline: int | None
+
+    @classmethod
+    def of(cls, record: int, by: "User", request_id: UUID | None = None) -> "Around":
+        found = answer(_AROUND, {"record": record, "me": by.pk, "request": request_id})
+        has_decisions, is_held, guideline = found or (False, False, None)
+        return cls(_made(record, request_id) if has_decisions else [], is_held, guideline)
+
+
 def _made(record: int, request_id: UUID | None = None) -> list[Decision]:
-    """Return every decision on the record in their order, those taken back too, and the one of this request id."""
-    with connection.cursor() as cursor:  # most records have none: asking so costs a fifth of fetching them
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM review_decision WHERE record_id = %s)"
-            " OR EXISTS (SELECT 1 FROM review_decision WHERE request_id = %s)",
-            [record, request_id],
-        )
-        if not cursor.fetchone()[0]:
-            return []
     wanted = Q(record=record) | Q(request_id=request_id) if request_id else Q(record=record)
     related = ("revision", "seen_revision", "rights", "withdrawal")
     return list(Decision.objects.filter(wanted).select_related(*related).order_by("pk"))
@@ -207,8 +229,8 @@ def _same(decision: Decision, by: "User", record: int) -> Decision:
     return decision
 
 
-def _check_may_decide(record: Record, made: "Sequence[Decision]", by: "User", judgement: Judgement) -> Decision.Kind:
-    settling = record.state == State.DISPUTED
+def _check_may_decide(record: Record, around: Around, by: "User", judgement: Judgement) -> Decision.Kind:
+    made, settling = around.made, record.state == State.DISPUTED
     (access.check_settle if settling else access.check_review)(by)
     access.check_source(by, record.source)
     if record.takedown_id or record.retraction_id:
@@ -217,7 +239,7 @@ def _check_may_decide(record: Record, made: "Sequence[Decision]", by: "User", ju
         raise Refused(_("This record has been decided meanwhile. Your text is kept below."))
     if record.revision_id != judgement.seen_revision:
         raise Refused(_("The text has changed since you opened it. Your text is kept below, beside the new one."))
-    if claims.held_by_another(record.pk, by):
+    if around.is_held_by_another:
         raise Refused(_("Your claim has ended and somebody else holds this record now. Your text is kept below."))
     if any(d.reviewer_id == by.pk and d.kind != Decision.Kind.SETTLE for d in _counted(record, made)):
         raise Refused(_("You have decided on this record already."), ground=Ground.FORBIDDEN)
@@ -319,12 +341,6 @@ def _rights(record: Record, by: "User", judgement: Judgement) -> Rights | None:
     )
 
 
-def _guideline(record: Record) -> int | None:
-    """Return what the reviewer goes by: the latest version for the source, else for every source."""
-    meant = Guideline.objects.filter(Q(source=record.source_id) | Q(source=None))
-    return meant.order_by(F("source").desc(nulls_last=True), "-version").values_list("pk", flat=True).first()
-
-
 def _outcome(record: Record, counted: "Sequence[Decision]") -> Outcome:
     """Return where the counted decisions of the record's round put it."""
     answered = bool((counted[0].seen_revision if counted else record.revision).output.strip())
@@ -367,8 +383,9 @@ def last_decision(by: "User") -> Decision | None:
 @transaction.atomic
 def undo(*, by: "User", decision: Decision) -> Claim:
     """Take the person's own decision back and give them the record again, with what they had typed as a draft."""
-    record, made = _locked(decision.record_id), _made(decision.record_id)
-    _check_may_undo(record, made, by, decision)
+    record, around = _locked(decision.record_id), Around.of(decision.record_id, by)
+    made = around.made
+    _check_may_undo(record, around, by, decision)
     Withdrawal.objects.create(decision=decision, kind=Withdrawal.Kind.UNDO, by=by)
     values: dict[str, Any] = {"revision": decision.seen_revision_id, "rights": _rights_before(record, decision)}
     record.revision = decision.seen_revision
@@ -377,14 +394,14 @@ def undo(*, by: "User", decision: Decision) -> Claim:
     return claims.claim_record(by=by, record=Record.objects.select_related("source").get(pk=record.pk))
 
 
-def _check_may_undo(record: Record, made: "Sequence[Decision]", by: "User", decision: Decision) -> None:
+def _check_may_undo(record: Record, around: Around, by: "User", decision: Decision) -> None:
     access.check_review(by)
     if decision.reviewer_id != by.pk:
         raise Refused(_("Only the person who decided can take it back."), ground=Ground.FORBIDDEN)
-    standing = [other.pk for other in made if not hasattr(other, "withdrawal")]
+    standing = [other.pk for other in around.made if not hasattr(other, "withdrawal")]
     if decision.pk not in standing:
         raise Refused(_("This decision was taken back already."))
-    has_later = any(other > decision.pk for other in standing) or claims.held_by_another(record.pk, by)
+    has_later = any(other > decision.pk for other in standing) or around.is_held_by_another
     if has_later or record.round != decision.round or record.takedown_id or record.retraction_id:
         raise Refused(_("The record has moved on since, so this decision can no longer be taken back."))
 

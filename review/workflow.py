@@ -25,7 +25,7 @@ def move(records: "QuerySet[Record]", *, cause: Cause, by: "User | None", **valu
     `assignee`, …), each a value or an expression. Narrow `records` down to what was seen (its revision, its state):
     then a count lower than expected tells that somebody else was first.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _declare(cause, by)
         return records.update(**values)
 

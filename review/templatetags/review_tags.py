@@ -1,9 +1,11 @@
 """What the templates of review say of records and people."""
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -38,6 +40,32 @@ _MAY = {
 def may(user: "User | AnonymousUser", what: str) -> bool:
     """Tell whether the person may `review`, `settle`, `manage` or `consume`."""
     return _MAY[what](user)
+
+
+@register.simple_tag
+def options(choices: tuple[tuple[str, str], ...], chosen: str) -> str:
+    """Write the lines of a list to choose from, with the chosen one marked."""
+    return _options(choices, chosen if any(value == chosen for value, _label in choices) else "")
+
+
+@lru_cache(maxsize=256)
+def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> str:
+    line, marked_line = '<option value="{}">{}</option>', '<option value="{}" selected>{}</option>'
+    lines = ((format_html(marked_line if value == chosen else line, value, label),) for value, label in choices)
+    return format_html_join("", "{}", lines)
+
+
+@register.simple_tag
+def reason_buttons(reasons: tuple[tuple[str, str], ...]) -> str:
+    """Write the buttons that reject for a reason, each with its number on it."""
+    return _reason_buttons(reasons)
+
+
+@lru_cache(maxsize=8)
+def _reason_buttons(reasons: tuple[tuple[str, str], ...]) -> str:
+    button = '<button class="quiet" name="because" value="{}" data-key="{}"><kbd>{}</kbd> {}</button>'
+    lines = ((value, number, number, label) for number, (value, label) in enumerate(reasons, 1))
+    return format_html_join("", button, lines)
 
 
 @register.filter

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
 from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from review import access, blind
@@ -26,6 +26,7 @@ from review.models import (
     Source,
     State,
 )
+from review.prepared import STAND_IN, Prepared
 from review.refused import Refused
 from review.rights import published_text
 from review.text.rules import FIELDS, Texts
@@ -209,12 +210,18 @@ class Desk:
 
 def find_record(pk: int, *, by: "User", related: Sequence[str] = LOOKED_AT) -> Record:
     """Fetch a record with what the workbench shows of it; 404 where the person may not see its source."""
-    record = get_object_or_404(Record.objects.select_related(*related), pk=pk)
-    if not access.can_see(by, record.source_id):
+    record = _fetched_with(*related).first(pk)
+    if record is None or not access.can_see(by, record.source_id):
         raise Http404
     if record.takedown_id:
         conceal(record.revision)
     return blind.as_seen_by(by, record)
+
+
+@cache
+def _fetched_with(*related: str) -> Prepared[Record]:
+    """Return the query for a record with what is fetched along with it."""
+    return Prepared(lambda pk: Record.objects.select_related(*related).filter(pk=pk), STAND_IN)
 
 
 def conceal(revision: Revision) -> None:
@@ -228,14 +235,16 @@ def lay_out(record: Record, *, by: "User", claim: "Claim | None" = None) -> Desk
     claim = claim or (running_claim(record.pk, by) if is_open(record) else None)
     mine = claim is not None and claim.reviewer_id == by.pk
     editable = mine and is_open(record)
-    draft = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by).first()
+    around = beside(record, by=by)
+    drafts = Draft.objects.select_related("seen_revision").filter(record=record, reviewer=by)
+    draft = drafts.first() if around.has_draft else None
     current = shown(record, record.revision)
     merged = Merged(current, {}, frozenset())
     if record.takedown_id:
         return Desk(record, None, Beside(), is_mine=False, is_editable=False, merged=merged)
     if draft and editable:
         merged = Merged.of(current | draft.fields, shown(record, draft.seen_revision), current)
-    return Desk(record, claim, beside(record, by=by), mine, editable, merged, draft, _opinions(record, by))
+    return Desk(record, claim, around, mine, editable, merged, draft, _opinions(record, by))
 
 
 def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "User") -> Desk:
@@ -309,12 +318,18 @@ def field_words() -> list[tuple[str, str]]:
 
 
 def choices() -> dict[str, Any]:
-    """Return what the fields of every record choose from."""
-    return {
+    """Return what the fields of every record choose from, in the language in use."""
+    return _choices(get_language() or "")
+
+
+@cache
+def _choices(_language: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    given: dict[str, list[tuple[str, Any]]] = {
         "licences": [choice for choice in Licence.choices if choice[0] != Licence.OBJECTED],
-        "authors": AnswerFrom.choices,
-        "reasons": Reason.choices,
+        "authors": [("", "—"), *AnswerFrom.choices],
+        "reasons": list(Reason.choices),
     }
+    return {name: tuple((value, str(label)) for value, label in listed) for name, listed in given.items()}
 
 
 def vocabulary() -> dict[str, list[str]]:

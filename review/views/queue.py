@@ -38,6 +38,8 @@ class Queue:
     @classmethod
     def of(cls, data: QueryDict) -> Self:
         """Read it from a form or an address; what makes no sense there is left out."""
+        if data.keys().isdisjoint(QueueForm.base_fields):
+            return cls(Part(), {})
         form = QueueForm(data)
         form.is_valid()
         given = {name: value for name, value in form.cleaned_data.items() if value not in {"", None, False}}

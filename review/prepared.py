@@ -1,0 +1,70 @@
+"""Statements that are asked at every turn of the queue: compiled once, and kept prepared by the server.
+
+Compiling and planning the few statements by which a record comes to lie before a person takes longer than running them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import FETCH_ONE
+from django.db.models.query import get_related_populators
+from psycopg import Cursor
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+    from django.db.models.sql.compiler import SQLCompiler
+
+STAND_IN = 2**62 + 1
+"""Stands in for an id."""
+type Parameters = Mapping[str, Any] | Sequence[Any]
+
+
+def answer(statement: str, parameters: Parameters, *, prepare: bool = True) -> tuple[Any, ...] | None:
+    """Run a statement and return its first row; `prepare=False` where the best plan depends on the values."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(statement.encode(), parameters, prepare=prepare).fetchone()
+
+
+class Prepared[Row: "Model"]:
+    """A query for one row with what is fetched along with it, made from its few values by `ask`.
+
+    `ask` is called once, with stand-ins for the values: what it returns must not depend on them otherwise.
+    """
+
+    def __init__(self, ask: "Callable[..., QuerySet[Row]]", *stand_ins: Any) -> None:
+        self._ask, self._stand_ins = ask, stand_ins
+
+    @cached_property
+    def _compiled(self) -> "tuple[SQLCompiler, str, tuple[Any, ...]]":
+        compiler = self._ask(*self._stand_ins).query.get_compiler(using="default")
+        statement, parameters = compiler.as_sql()
+        return compiler, statement, tuple(parameters)
+
+    @cached_property
+    def _made_of(self) -> tuple[Any, ...]:
+        """Return how a row becomes objects: the converters, the model, its columns, and what is fetched along."""
+        compiler = self._compiled[0]
+        selected, known = compiler.select, compiler.klass_info
+        first, last = known["select_fields"][0], known["select_fields"][-1] + 1
+        converters = compiler.get_converters([column for column, _sql, _name in selected])
+        names = [column.target.attname for column, _sql, _name in selected[first:last]]
+        along = get_related_populators(known, selected, "default", FETCH_ONE)
+        return converters, known["model"], slice(first, last), names, along
+
+    def first(self, *values: Any) -> Row | None:
+        """Return the row for these values, None where there is none."""
+        compiler, statement, parameters = self._compiled
+        meant = dict(zip(self._stand_ins, values, strict=True))
+        found = answer(statement, [meant.get(given, given) for given in parameters])
+        if found is None:
+            return None
+        converters, model, own, names, along = self._made_of
+        row = next(iter(compiler.apply_converters([found], converters))) if converters else found
+        made: Row = model.from_db("default", names, row[own])
+        for populator in along:
+            populator.populate(row, made)
+        return made

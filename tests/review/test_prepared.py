@@ -1,0 +1,70 @@
+"""What is asked at every turn of the queue: how many statements, and that the server keeps them prepared."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DataError, connection
+from django.urls import reverse
+
+from review.models import Record, User
+from review.prepared import STAND_IN, Prepared, answer
+from tests.factories import add_records, candidate, record
+from tests.review.reviewing import HTMX, address, form, signed_in
+
+pytestmark = pytest.mark.django_db
+
+AT_MOST = 17
+"""Statements from a decision to the next record on the page, the session, the person and two of the test among them."""
+
+
+def test_deciding_and_getting_the_next_takes_few_statements(lin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = add_records("ruozhiba", [candidate() for _number in range(3)])
+    first, second, third = Record.objects.filter(batch=batch).select_related("revision").order_by("pk")
+    browser = signed_in(lin)
+    browser.post(reverse("review:next"), headers=HTMX)
+    browser.post(address("decide", first), form(first), headers=HTMX)
+    said, sent = form(second), list[str]()
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        sent.append(query.decode() if isinstance(query, bytes) else str(query))
+        return execute(cursor, query, *args, **kwargs)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    answered = browser.post(address("decide", second), said, headers=HTMX)
+    assert f'data-record="{third.pk}"' in answered.content.decode()
+    assert len(sent) <= AT_MOST, [" ".join(statement.split())[:80] for statement in sent]
+
+
+def test_the_server_keeps_the_statements_prepared(lin: User) -> None:
+    given = record()
+    browser = signed_in(lin)
+    browser.post(reverse("review:next"), headers=HTMX)
+    browser.post(address("decide", given), form(given), headers=HTMX)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        kept = [statement for (statement,) in cursor.fetchall()]
+    for part in ("INTO review_claim", "FROM review_gold", 'FROM "review_record"', 'FROM "django_session"'):
+        assert any(part in statement for statement in kept), part
+
+
+def test_a_prepared_query_gives_what_the_query_gives() -> None:
+    given = record()
+    related = ("revision", "source__rights", "rights")
+    asked = Prepared(lambda pk: Record.objects.select_related(*related).filter(pk=pk), STAND_IN)
+    found, meant = asked.first(given.pk), Record.objects.select_related(*related).get(pk=given.pk)
+    assert found is not None
+    assert vars(found).keys() == vars(meant).keys()
+    for name in ("revision", "source"):
+        one, other = getattr(found, name), getattr(meant, name)
+        assert {f.name: getattr(one, f.attname) for f in one._meta.concrete_fields} == {
+            f.name: getattr(other, f.attname) for f in other._meta.concrete_fields
+        }
+    assert (found.rights, found.verdict_id) == (meant.rights, meant.verdict_id)
+    assert asked.first(2**100) is None
+
+
+def test_errors_are_those_of_django() -> None:
+    with pytest.raises(DataError):
+        answer("SELECT 1 / %s", [0])
