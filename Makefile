@@ -92,7 +92,9 @@ screenshots: environment-dev ## take the pictures of the documents anew, from th
 .PHONY: lock
 lock: environment-dev ## renew the lock files
 	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml --output-file requirements.lock
-	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml -c requirements.lock --group dev --output-file requirements-dev.lock
+	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml -c requirements.lock --extra s3 --output-file requirements-s3.lock
+	$(PYTHON) -m uv pip compile $(COMPILE) pyproject.toml -c requirements-s3.lock --extra s3 --group dev \
+		--output-file requirements-dev.lock
 
 .PHONY: environment environment-dev
 environment:

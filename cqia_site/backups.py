@@ -12,9 +12,9 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import zstandard
@@ -24,6 +24,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from review import depot
 from review.models import User
 from review.refused import Refused
 
@@ -61,11 +62,6 @@ class About:
     def rows(self) -> int:
         """How many rows there are in all."""
         return sum(table.rows for table in self.tables)
-
-
-def folders() -> dict[str, Path]:
-    """Return the folders whose files belong to the database, by their name in the archive."""
-    return {"uploads": settings.UPLOAD_ROOT, "releases": settings.RELEASE_ROOT}
 
 
 def write(path: Path, *, progress: Progress) -> About:
@@ -178,10 +174,10 @@ def _dump(table: Table, folder: Path) -> Table:
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    for name, folder in folders().items():
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                yield f"{name}/{path.relative_to(folder).as_posix()}", path
+    for folder in depot.roots().values():
+        for kept in depot.listing(folder):
+            with suppress(FileNotFoundError):  # what has gone by itself meanwhile
+                yield depot.name_of(kept.path), depot.here(kept.path)
 
 
 def _sha256(path: Path) -> str:
@@ -219,7 +215,7 @@ def _about(tar: tarfile.TarFile) -> About:
 def _check_fits(about: About) -> None:
     """Refuse a system that holds something, and one whose tables are not those of the backup."""
     call_command("migrate", interactive=False, verbosity=0)
-    if User.objects.exists() or any(folder.exists() and any(folder.iterdir()) for folder in folders().values()):
+    if User.objects.exists() or any(any(depot.listing(folder)) for folder in depot.roots().values()):
         raise Refused(_("This system holds people or files already. Restore into an empty database and data folder."))
     missing = sorted(set(about.migrations) ^ set(_migrations()))
     if missing or {(t.name, *t.columns) for t in about.tables} != {(t.name, *t.columns) for t in _tables()}:
@@ -236,7 +232,7 @@ def _check_fits(about: About) -> None:
 def _check_whole(tar: tarfile.TarFile, about: About) -> None:
     """Compare every hash before anything is written."""
     for name, expected in about.files.items():
-        _place(name)
+        depot.place_of(name)
         if hashlib.file_digest(_open(tar, name), "sha256").hexdigest() != expected:  # type: ignore[arg-type]
             raise ValueError(name)
     for table in about.tables:
@@ -274,17 +270,9 @@ def _load(tar: tarfile.TarFile, about: About, progress: Progress) -> None:
     progress(len(about.tables), len(about.tables))
 
 
-def _place(name: str) -> Path:
-    """Return where a file of the archive belongs. Raises ValueError for one that belongs nowhere."""
-    top, *rest = PurePosixPath(name).parts
-    if top not in folders() or not rest or ".." in rest:
-        raise ValueError(name)
-    return folders()[top].joinpath(*rest)
-
-
 def _unpack(tar: tarfile.TarFile, about: About) -> None:
     for name in about.files:
-        place = _place(name)
+        place = depot.place_of(name)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         member = tar.getmember(name)
         with place.open("xb") as file, _open(tar, name) as content:
@@ -293,3 +281,4 @@ def _unpack(tar: tarfile.TarFile, about: About) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.utime(place, (member.mtime, member.mtime))
+        depot.keep(place)

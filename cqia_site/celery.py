@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import task_success
+from celery.signals import task_success, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
 
@@ -13,6 +13,15 @@ app = Celery("cqia")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["exports"], related_name="checking")
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _keep_tidy(**_signal: Any) -> None:
+    """Tidy this machine's copies of shared files: in a process of the pool, for a thread does not outlive a fork."""
+    from review import depot  # noqa: PLC0415  once the settings are read
+
+    depot.keep_tidy()
+
 
 RUN_KEY = "cqia:last-run:"
 RUN_KEPT_SECONDS = 7 * 86400

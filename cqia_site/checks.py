@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's word
 from django.db import DatabaseError, connections, transaction
 from django.utils.translation import gettext as _
+
+from cqia_site import storing
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1", ".localhost"}
 BROKER_SCHEMES = {"redis", "rediss", "unix"}
@@ -56,6 +59,24 @@ def check_transport(**_options: Any) -> list[CheckMessage]:
         return []
     hint = _("Put a proxy with TLS in front and set BEHIND_TLS_PROXY=1.")
     return [Warning(_("Others reach this site without TLS: passwords travel in clear."), hint=hint, id="cqia.W001")]
+
+
+@register(Tags.security)
+def check_storage(**_options: Any) -> list[CheckMessage]:
+    """Refuse a storage that is named but not whole, and one whose program is not installed."""
+    if not storing.is_shared(settings.CQIA_STORAGE):
+        return []
+    if wrong := storing.problems(settings.CQIA_STORAGE, **settings.STORAGE_KEYS):
+        message = _("CQIA_STORAGE is not whole: %(names)s.") % {"names": ", ".join(wrong)}
+        hint = _(
+            "Write s3://bucket?endpoint=https://…&region=…, and give both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "or neither; “file” keeps everything in the data folder."
+        )
+        return [Error(message, hint=hint, id="cqia.E009")]
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        hint = _("Install requirements-s3.lock in the place of requirements.lock.")
+        return [Error(_("CQIA_STORAGE needs packages that are not installed."), hint=hint, id="cqia.E010")]
+    return []
 
 
 @register()

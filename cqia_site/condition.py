@@ -18,7 +18,7 @@ from cqia_site import checks, health
 from cqia_site.celery import last_run
 from cqia_site.middleware import PROXY_MISMATCH
 from ingest.models import ClockTimestamp, Job
-from review import duplicates, sealing, search
+from review import depot, duplicates, sealing, search
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_SHARE = 0.05
@@ -82,6 +82,14 @@ def _data_folder() -> Found:
     except OSError as error:
         return False, str(error), _("Let the user that runs CQIA write to the data folder.")
     return True, _("can be written"), ""
+
+
+def _storage() -> Found:
+    if not depot.is_shared():
+        return True, _("on this machine alone"), ""
+    is_there = depot.answers()
+    advice = _("Start the storage, or mend CQIA_STORAGE and its keys. Imports and releases stop while it is away.")
+    return is_there, _("answers") if is_there else _("does not answer"), advice
 
 
 def _broker() -> Found:
@@ -173,6 +181,7 @@ def _behind(lag: Callable[[], int]) -> Check:
 ALWAYS: dict[Promise, Check] = {
     gettext_lazy("disk"): _disk,
     gettext_lazy("data folder"): _data_folder,
+    gettext_lazy("storage of files"): _storage,
     gettext_lazy("broker"): _broker,
     gettext_lazy("worker"): _worker,
     gettext_lazy("periodic tasks, last run"): _periodic,

@@ -24,6 +24,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from cqia_site import logs
+from review.depot import Away
 
 type GetResponse = Callable[[HttpRequest], HttpResponse]
 type View = Callable[..., HttpResponseBase]
@@ -86,17 +87,17 @@ class DatabaseUnavailableMiddleware:
 
     def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn the two kinds of error that pass by themselves into a 503; leave every other alone."""
-        return unavailable() if is_passing(exception) else None
+        return unavailable(exception) if is_passing(exception) else None
 
 
 def is_passing(exception: BaseException | None) -> bool:
-    """Tell whether this is one of the errors of the database that pass by themselves."""
-    return isinstance(exception, OperationalError | InterfaceError)
+    """Tell whether this is one of the errors of the database, or of the storage of files, that pass by themselves."""
+    return isinstance(exception, OperationalError | InterfaceError | Away)
 
 
-def unavailable() -> HttpResponse:
-    """Return the page that says the database is away; it is made without asking the database for anything."""
-    response = HttpResponse(render_to_string("503.html"), status=503)
+def unavailable(exception: BaseException | None = None) -> HttpResponse:
+    """Return the page that says what is away; it is made without asking the database for anything."""
+    response = HttpResponse(render_to_string("503.html", {"is_storage": isinstance(exception, Away)}), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
     return response
 

@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
+from cqia_site import storing
 from cqia_site.secret import data_folder, generated_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -273,6 +274,16 @@ WHITENOISE_USE_FINDERS = True
 
 UPLOAD_ROOT = DATA_DIR / "uploads"
 RELEASE_ROOT = DATA_DIR / "releases"
+# Uploads and releases of several machines: the folders above are a cache of it then.
+CQIA_STORAGE = env.str("CQIA_STORAGE", storing.FILE)
+STORAGE_KEYS = {"access_key": env.str("AWS_ACCESS_KEY_ID", ""), "secret_key": env.str("AWS_SECRET_ACCESS_KEY", "")}
+STORAGE_TIDY_SECONDS = env.float("STORAGE_TIDY_SECONDS", 30)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if storing.is_shared(CQIA_STORAGE):
+    STORAGES["shared"] = storing.storage(CQIA_STORAGE, **STORAGE_KEYS)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 SECURE_CSP = {

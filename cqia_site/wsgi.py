@@ -7,6 +7,8 @@ from django.core.checks import Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from review import depot
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
 
 application = get_wsgi_application()
@@ -19,3 +21,5 @@ gc.set_threshold(20_000, 20, 20)
 
 if unsafe := [fault for fault in run_checks(tags=[Tags.security]) if fault.is_serious()]:
     raise ImproperlyConfigured(" ".join(f"{fault.msg} {fault.hint}" for fault in unsafe))
+
+depot.keep_tidy()

@@ -24,6 +24,7 @@ from exports.models import Artifact, Release
 from exports.options import Options
 from exports.parts import SourceFiles
 from exports.rows import frozen_rows
+from review import depot
 from review.refused import Refused
 
 LEASE = timedelta(minutes=2)
@@ -172,7 +173,9 @@ def _write(folder: Path, release: Release, claim: _Claim, progress: Progress) ->
     with transaction.atomic():
         claim.hold()
         _record(release, files, texts)
-        folders.place(folder, storage.folder_of(release), replacing=True)
+        place = storage.folder_of(release)
+        folders.place(folder, place, replacing=True)
+        depot.keep(*(place / file.path for file in files))
         _mark_built(release, claim)
 
 

@@ -1,11 +1,11 @@
 """What a takedown does to releases: those that hold one of its texts are suspended, and erased with it."""
 
-import shutil
 from typing import TYPE_CHECKING
 
 from exports import storage
 from exports.facts import CARD, MANIFEST
 from exports.models import Release, ReleaseRow
+from review import depot
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,9 +31,4 @@ def names_of(records: "Collection[int]") -> list[str]:
 def remove(erasing: "Erasing") -> None:
     """Remove the files of the releases that hold an erased text, in every format; card and manifest stay."""
     for release in holding(erasing.records):
-        folder = storage.folder_of(release)
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name not in KEPT:
-                path.unlink()
+        depot.clear(storage.folder_of(release), sparing=KEPT)

@@ -13,7 +13,7 @@ from exports.options import CQIA, FORMATS, MAX_NUMBER, Mixture, Options, splits
 from exports.policies import DEFAULT
 from exports.verify import Checked, check_folder
 from exports.writers import COMPRESSIONS
-from review import access
+from review import access, depot
 from review.models import Source
 from review.refused import Ground, Refused
 
@@ -139,8 +139,9 @@ def verify(release: Release, *, progress: "Callable[[int, int], object]" = lambd
     if release.state not in Release.AVAILABLE:
         checked.add([_("it has not been built")])
         return checked
-    checked = check_folder(storage.folder_of(release), progress=progress)
-    checked.add(storage.damages(release))
+    with depot.whole(storage.folder_of(release)) as folder:
+        checked = check_folder(folder, progress=progress)
+        checked.add(storage.damages_in(folder, release))
     rows = release.rows.count()
     if not rows == release.records == checked.records:
         numbers = {"rows": rows, "stated": release.records, "found": checked.records}

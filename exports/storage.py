@@ -1,8 +1,9 @@
-"""The releases that are kept on this machine: where they are, and whether they are as they were written."""
+"""The releases that are kept: where they are, and whether they are as they were written."""
 
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from exports.folders import hashed
 from exports.models import Artifact, Release
+from review import depot
 
 
 class Damaged(Exception):  # noqa: N818  what a file is
@@ -45,7 +47,27 @@ def checked(release: Release, artifact: Artifact) -> Path:
 
     The time is that of the cut, so that an alteration shows without reading the file.
     """
-    path = folder_of(release) / artifact.path
+    return _checked(_here(folder_of(release) / artifact.path), release, artifact)
+
+
+def fetched(release: Release) -> Path:
+    """Return the folder of a release, once every file of it stands on this machine's disk as it was written."""
+    for artifact in release.artifacts.defer("text"):
+        checked(release, artifact)
+    return folder_of(release)
+
+
+def _here(path: Path) -> Path:
+    """Return the path, once what is kept there stands on this disk; where nothing is, it is found missing."""
+    with suppress(FileNotFoundError):
+        try:
+            return depot.here(path)
+        except OSError as error:
+            raise Damaged(str(error.strerror)) from error
+    return path
+
+
+def _checked(path: Path, release: Release, artifact: Artifact) -> Path:
     status = _regular(path, artifact.path)
     if status.st_size != artifact.bytes:
         raise Damaged(_("%(path)s has been altered: its size differs") % {"path": artifact.path})
@@ -61,11 +83,17 @@ def is_intact(release: Release) -> bool:
 
 def damages(release: Release) -> Iterator[str]:
     """Name everything in which the kept folder differs from what was written."""
+    with depot.whole(folder_of(release)) as folder:
+        yield from damages_in(folder, release)
+
+
+def damages_in(folder: Path, release: Release) -> Iterator[str]:
+    """Name everything in which a folder differs from what was written of a release."""
     artifacts = list(release.artifacts.defer("text"))
-    yield from differences(folder_of(release), artifacts)
+    yield from differences(folder, artifacts)
     for artifact in artifacts:
         try:
-            checked(release, artifact)
+            _checked(folder / artifact.path, release, artifact)
         except Damaged as damage:
             yield str(damage)
 

@@ -12,19 +12,24 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from hashlib import file_digest
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from uuid import UUID
 
 import zstandard
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ingest import rejects
-from ingest.models import Job, Reject, Upload
+from ingest.models import ClockTimestamp, Job, Reject, Upload
+from review import depot
 from review.models import Duplicate, Original, Record
 from review.refused import Refused
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from review.erasure import Erasing
 
 PIECE_BYTES = 1 << 20
@@ -37,33 +42,44 @@ OPENERS: dict[bytes, Callable[[Path], Iterator[bytes]]] = {}
 def remove(erasing: "Erasing") -> None:
     """Remove every copy of the texts; refused while a job is reading a file that holds one."""
     _check_no_job_reads(erasing)
-    for path in _files():
-        _clean(path, erasing)
+    for kept in list(depot.listing(settings.UPLOAD_ROOT)):
+        with suppress(FileNotFoundError):  # what has gone by itself meanwhile
+            _clean(depot.here(kept.path), erasing)
     _clean_rejects(erasing)
-
-
-def _files() -> Iterator[Path]:
-    root = Path(settings.UPLOAD_ROOT)
-    yield from (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
 
 
 def _check_no_job_reads(erasing: "Erasing") -> None:
     for upload in Upload.objects.filter(job__state__in=Job.OPEN).select_related("job").order_by("job", "number"):
-        if upload.path.is_file() and (
-            _holds(upload.path, erasing.needles) or _may_hold_in_columns(upload.path, erasing)
-        ):
+        if _is_in(upload, erasing):
             said = {"job": upload.job_id, "file": upload.name}
             raise Refused(
                 _("Job %(job)s still reads %(file)s, which holds the text. Let it end or stop it first.") % said
             )
 
 
+def _is_in(upload: Upload, erasing: "Erasing") -> bool:
+    with suppress(FileNotFoundError):
+        path = depot.here(upload.path)
+        return _holds(path, erasing.needles) or _may_hold_in_columns(path, erasing)
+    return False
+
+
 def _clean(path: Path, erasing: "Erasing") -> None:
     is_packed = _opener(path) is not None
     if (is_packed and (_holds(path, erasing.needles))) or _may_hold_in_columns(path, erasing):
-        path.unlink()
-    elif not is_packed:
-        _overwrite(path, erasing.needles)
+        depot.remove(path)
+        _stored_as(path).update(removed_at=ClockTimestamp())
+    elif not is_packed and _overwrite(path, erasing.needles):
+        depot.keep(path)
+        with path.open("rb") as file:
+            _stored_as(path).update(sha256=file_digest(file, "sha256").digest())
+
+
+def _stored_as(path: Path) -> "QuerySet[Upload]":
+    """Return the upload that is stored in a file; none for a file of another kind."""
+    with suppress(ValueError):
+        return Upload.objects.filter(stored_as=UUID(hex=path.name))
+    return Upload.objects.none()
 
 
 def _opener(path: Path) -> Callable[[Path], Iterator[bytes]] | None:
@@ -127,16 +143,16 @@ def _may_hold_in_columns(path: Path, erasing: "Erasing") -> bool:
         set(model.objects.filter(record__in=records).values_list("batch", flat=True)) for model in (Original, Duplicate)
     ]
     sources = set(records.values_list("source", flat=True))
-    upload = Upload.objects.filter(stored_as=path.name).select_related("job").first() if len(path.name) == 32 else None  # noqa: PLR2004  a name of ours
+    upload = _stored_as(path).select_related("job").first()
     return upload is None or upload.job.batch_id in set.union(*batches) or upload.job.source_id in sources
 
 
-def _overwrite(path: Path, needles: tuple[bytes, ...]) -> None:
-    """Blank every line of a plain file that holds any of these bytes, and wait for the disk."""
-    if not path.stat().st_size:
-        return
+def _overwrite(path: Path, needles: tuple[bytes, ...]) -> bool:
+    """Blank every line of a plain file that holds any of these bytes, and wait for the disk; tell whether one does."""
+    if not _holds(path, needles):
+        return False
+    path.chmod(0o600)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        is_changed = False
         for needle in needles:
             place = content.find(needle)
             while place >= 0:
@@ -144,11 +160,11 @@ def _overwrite(path: Path, needles: tuple[bytes, ...]) -> None:
                 end = content.find(b"\n", place + len(needle))
                 end = len(content) if end < 0 else end
                 content[start:end] = b" " * (end - start)
-                is_changed = True
                 place = content.find(needle, end)
-        if is_changed:
-            content.flush()
-            os.fsync(file.fileno())
+        content.flush()
+        os.fsync(file.fileno())
+    os.utime(path)
+    return True
 
 
 def _clean_rejects(erasing: "Erasing") -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,13 +19,15 @@ from ingest.models import ClockTimestamp, Job, Upload
 from ingest.readers import READERS, encodings
 from ingest.rejects import sync_folder
 from ingest.sweeper import send
-from review import access, retractions, rights
+from review import access, depot, retractions, rights
 from review.models import Batch, Licence, Retraction
 from review.refused import Ground, Refused
 from review.text.rules import RULES, Kind
 from review.text.strict import printable
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from ingest.mapping import FieldMapping
     from review.models import Source, User
 
@@ -44,6 +46,7 @@ def submit(  # noqa: PLR0913  what is asked for
     encoding: str = "",
     rules: Collection[str] = (),
     mapping: "FieldMapping | None" = None,
+    staged_as: "UUID | None" = None,
     tell_workers: bool = True,
 ) -> Job:
     """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
@@ -71,6 +74,7 @@ def submit(  # noqa: PLR0913  what is asked for
             encoding=encoding,
             rules=sorted(set(rules)),
             options={"mapping": dict(mapping.spec)} if mapping else {},
+            staged_as=staged_as,
             dispatched_at=ClockTimestamp(),
         )
         for upload in uploads:
@@ -160,7 +164,10 @@ def _check_encoding(encoding: str) -> None:
 
 @contextmanager
 def _stored(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[list[Upload]]:
-    """Write the files to disk, safe against a power cut, for the block; they go again when it fails."""
+    """Write the files to disk, safe against a power cut, and where every worker finds them, for the block.
+
+    They go again when it fails.
+    """
     root: Path = settings.UPLOAD_ROOT
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     uploads: list[Upload] = []
@@ -169,12 +176,14 @@ def _stored(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[list[Upload]]:
             upload = Upload(number=number, name=_shown(name), stored_as=uuid4())
             uploads.append(upload)
             upload.size, upload.sha256 = _copy(stream, upload.path)
+            depot.keep(upload.path)
             keeping.check_room()
         sync_folder(root)
         yield uploads
     except BaseException:
         for upload in uploads:
-            upload.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                depot.remove(upload.path)
         raise
 
 

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from ingest.models import ClockTimestamp, Job, Upload
+from review import depot
 from review.refused import Refused
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ AT_ONCE = 500
 
 def used() -> int:
     """Return how many bytes the stored files take, those that are no job yet included."""
-    return sum(size for _path, size, _changed in _files(settings.UPLOAD_ROOT))
+    return sum(kept.size for kept in depot.listing(settings.UPLOAD_ROOT))
 
 
 def check_room(size: int = 0) -> None:
@@ -57,7 +57,7 @@ def _remove_old() -> int:
     old = Upload.objects.filter(job__in=ended, removed_at=None).order_by("pk")
     uploads = list(old[:AT_ONCE])
     for upload in uploads:
-        upload.path.unlink(missing_ok=True)
+        depot.remove(upload.path)
     Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).update(removed_at=ClockTimestamp())
     if uploads:
         logger.info("%s uploaded file(s) removed: kept for long enough", len(uploads))
@@ -67,24 +67,15 @@ def _remove_old() -> int:
 def _remove_strays() -> int:
     """Remove what a process that died has left between storing the files and making the job."""
     before = time.time() - STRAY_AFTER.total_seconds()
-    found = [path for path, _size, changed in _files(settings.UPLOAD_ROOT, deep=False) if changed < before]
-    named = {path.name: path for path in found if len(path.name) == NAME_CHARACTERS}
+    found = [kept.path for kept in depot.listing(settings.UPLOAD_ROOT) if kept.changed < before]
+    named = {
+        path.name: path for path in found if path.parent == settings.UPLOAD_ROOT and len(path.name) == NAME_CHARACTERS
+    }
     known = {stored.hex for stored in Upload.objects.filter(stored_as__in=named).values_list("stored_as", flat=True)}
     strays = [path for name, path in named.items() if name not in known]
     for path in strays:
-        path.unlink(missing_ok=True)
+        depot.remove(path)
     return len(strays)
-
-
-def _files(root: Path, *, deep: bool = True) -> Iterator[tuple[Path, int, float]]:
-    """Yield path, size and time of change of the files below a folder; those that go meanwhile are passed over."""
-    for path in root.rglob("*") if deep else root.glob("*"):
-        try:
-            about = path.lstat()
-        except FileNotFoundError:
-            continue
-        if path.is_file():
-            yield path, about.st_size, about.st_mtime
 
 
 def _existing(folder: Path) -> Path:

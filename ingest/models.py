@@ -164,6 +164,7 @@ class Job(models.Model):
         help_text=_("Repairs and drops for this import alone, beside those of the source."),
     )
     options = models.JSONField(_("options"), default=dict, blank=True)
+    staged_as = models.UUIDField(_("staged as"), null=True, blank=True, editable=False)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     fruitless_runs = models.PositiveIntegerField(_("runs that came no further"), default=0)
     fence = models.PositiveBigIntegerField(_("fence"), default=0)
@@ -221,6 +222,11 @@ class Job(models.Model):
                 name="ingest_job_failure_has_reason",
                 condition=~Q(state__in=["failed", "quarantined"]) | ~Q(error_code=""),
                 violation_error_message=_("Say why the job failed."),
+            ),
+            models.UniqueConstraint(
+                name="ingest_job_staged_once",
+                fields=["staged_as"],
+                violation_error_message=_("These files are an import already."),
             ),
         ]
 

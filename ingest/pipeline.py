@@ -26,7 +26,8 @@ from ingest.parts import File
 from ingest.portions import Portion, portion_of, portions
 from ingest.readers import recognise
 from ingest.stages import Stages
-from review import intake
+from review import depot, intake
+from review.depot import Away
 from review.models import Batch
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def run(
         return Outcome.NOT_HELD
 
     def read() -> Outcome:
+        _bring_here(job)
         _recognise(job)
         files = _files(job)
         stages = Stages.of_job(job)
@@ -107,7 +109,12 @@ def join(
     job = _fetched(Job.objects.filter(pk=job_id, state=Job.State.RUNNING, is_shared=True))
     if job is None:
         return Outcome.NOT_HELD
-    return _through(job, lambda: _read_together(job, _files(job), should_stop, on_chunk))
+
+    def read() -> Outcome:
+        _bring_here(job)
+        return _read_together(job, _files(job), should_stop, on_chunk)
+
+    return _through(job, read)
 
 
 def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
@@ -124,6 +131,9 @@ def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
         return Outcome.NOT_HELD
     except (Unreadable, prompts.Unsound) as error:
         _held(job).end(Job.State.FAILED, error_code=error.code, **error.parameters)
+    except Away as error:
+        _give_back(job, error)
+        raise
     except OSError as error:
         logger.exception("Job %s", job.pk)
         _held(job).end(Job.State.FAILED, error_code="disk", trouble=error.strerror or type(error).__name__)
@@ -205,6 +215,15 @@ def _renew_connection() -> None:
     """Let go of a broken connection; the next query opens another."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
+
+
+def _bring_here(job: Job) -> None:
+    """See to it that the files that are left to read stand on this machine's disk, however long they take to come."""
+    left = [upload for upload in job.uploads.all() if upload.number >= job.cursor_file]
+    coming = (depot.here(upload.path, sha256=bytes(upload.sha256).hex()) for upload in left)
+    with _Ahead(coming) as ahead:
+        while ahead.take(meanwhile=lambda: _expect(_held(job).renew())):
+            pass
 
 
 def _recognise(job: Job) -> None:

@@ -7,6 +7,7 @@ import base64
 import codecs
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ import orjson
 from ingest.models import Job, Reject, Upload
 from ingest.readers.returned import is_returned
 from ingest.readers.rows import DELIMITERS, column_names
+from review import depot
 
 TRANSCRIBED = {"array", "object", "parquet", "rejects"}
 """Containers whose records are held as UTF-8 whatever the file is in."""
@@ -34,6 +36,7 @@ def write(job: Job) -> Path | None:
         os.fsync(file.fileno())
     draft.replace(job.rejects_path)
     sync_folder(job.folder)
+    depot.keep(job.rejects_path)
     return job.rejects_path
 
 
@@ -54,10 +57,19 @@ def _lines(job: Job, rejects: Iterator[Reject]) -> Iterator[bytes]:
 
 def _columns(upload: Upload) -> dict[str, list[str]]:
     """Return the names of the columns of a table, without which its rows cannot be read again."""
-    if upload.container.partition(".")[0] not in DELIMITERS or not upload.path.exists():
+    if upload.container.partition(".")[0] not in DELIMITERS:
         return {}
-    with upload.path.open("rb") as stream:
+    with suppress(FileNotFoundError), depot.here(upload.path).open("rb") as stream:
         return {"columns": column_names(stream, upload.container, upload.encoding)}
+    return {}
+
+
+def find(job: Job) -> Path | None:
+    """Return the path of the rejects file once it stands there; None when there is none."""
+    with suppress(FileNotFoundError):
+        path = depot.here(job.rejects_path)
+        return path if path.exists() else None
+    return None
 
 
 def _entry(reject: Reject, upload: Upload, columns: dict[str, list[str]]) -> dict[str, Any]:

@@ -1,12 +1,9 @@
-"""Files that were sent but are not a job yet: kept on disk until a person confirms them, for a day at most."""
+"""Files that were sent but are not a job yet: kept until a person confirms them, for a day at most."""
 
-import fcntl
 import json
-import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from ingest import jobs, mappings
 from ingest.models import Job
-from review import access, rights
+from review import access, depot, rights
 from review.text.strict import printable
 
 if TYPE_CHECKING:
@@ -42,13 +39,17 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """Files that one person sent together, and what they said of them. `job` is set once they have become one."""
+    """Files that one person sent together, and what they said of them."""
 
     key: UUID
     by: int
     files: tuple[StagedFile, ...] = ()
     said: Mapping[str, str] = field(default_factory=dict)
-    job: int | None = None
+
+    @property
+    def job(self) -> int | None:
+        """The number of the import that they have become."""
+        return Job.objects.filter(staged_as=self.key).values_list("pk", flat=True).first()
 
     @property
     def folder(self) -> Path:
@@ -56,8 +57,12 @@ class Staging:
         return root() / self.key.hex
 
     def path(self, file: StagedFile) -> Path:
-        """Return where one of the files stands."""
+        """Return where one of the files stands on this machine."""
         return self.folder / str(file.number)
+
+    def here(self, file: StagedFile) -> Path:
+        """Return where one of the files stands, once it does. Raises OSError."""
+        return depot.here(self.path(file))
 
 
 def root() -> Path:
@@ -74,9 +79,11 @@ def stage(files: "Iterable[UploadedFile[bytes]]", *, by: "User", said: Mapping[s
     staging.folder.mkdir(mode=0o700, parents=True)
     try:
         stored = tuple(_store(staging.folder, number, file) for number, file in enumerate(files, start=1))
+        depot.keep(*(staging.path(file) for file in stored))
         return _save(replace(staging, files=stored))
     except BaseException:
-        shutil.rmtree(staging.folder, ignore_errors=True)
+        with suppress(OSError):
+            discard(staging)
         raise
 
 
@@ -95,13 +102,15 @@ def leave_out(staging: Staging, number: int) -> Staging:
     """Forget one of the files."""
     kept = tuple(file for file in staging.files if file.number != number)
     for file in set(staging.files) - set(kept):
-        staging.path(file).unlink(missing_ok=True)
+        depot.remove(staging.path(file))
     return _save(replace(staging, files=kept))
 
 
 def discard(staging: Staging) -> None:
     """Forget all of it."""
-    shutil.rmtree(staging.folder, ignore_errors=True)
+    depot.clear(staging.folder)
+    with suppress(FileNotFoundError):
+        staging.folder.rmdir()
 
 
 def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str, Any]) -> Job:
@@ -110,31 +119,29 @@ def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str,
     `said`: `format`, `encoding`, `mapping` (checked, or None) and the name to keep it under, and for the rights of the
     import `licence`, `holder`, `evidence`. Raises what `jobs.submit` raises.
     """
-    with _alone(staging) as current:
-        if current.job is not None:
-            return Job.objects.get(pk=current.job)
-        job = _submitted(current, by, source, said)
-        _save(replace(current, files=(), job=job.pk))
-        for file in current.files:
-            current.path(file).unlink(missing_ok=True)
-        return job
+    try:
+        if staging.job is not None:
+            return Job.objects.get(pk=staging.job)
+        job = _submitted(staging, by, source, said)
+    except (IntegrityError, OSError):
+        if staging.job is None:
+            raise
+        return Job.objects.get(pk=staging.job)  # another process has made it, and let go of the files
+    _save(replace(staging, files=()))
+    for file in staging.files:
+        depot.remove(staging.path(file))
+    return job
 
 
 def remove_leftovers(*, older_than: timedelta = KEPT_FOR) -> int:
     """Remove what nobody came back for; return how many."""
     before = time.time() - older_than.total_seconds()
-    old = [folder for folder in root().glob("*") if _changed_at(folder) < before]
+    old = [folder for folder, changed in depot.folders(root()) if changed < before]
     for folder in old:
-        shutil.rmtree(folder, ignore_errors=True)
+        depot.clear(folder)
+        with suppress(OSError):
+            folder.rmdir()
     return len(old)
-
-
-def _changed_at(folder: Path) -> float:
-    """Return when something was last done with these files; now, where another process has just removed them."""
-    try:
-        return folder.stat().st_mtime
-    except FileNotFoundError:
-        return time.time()
 
 
 @transaction.atomic
@@ -142,7 +149,7 @@ def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str
     with ExitStack() as stack:
         files = _opened(staging, stack)
         read_as = {"format": said["format"], "encoding": said["encoding"], "mapping": said.get("mapping")}
-        job = jobs.submit(source=source, files=files, by=by, **read_as)
+        job = jobs.submit(source=source, files=files, by=by, staged_as=staging.key, **read_as)
     if said.get("mapping") and said["mapping_name"]:
         mappings.keep(said["mapping"], source=source, name=said["mapping_name"], by=by)
     if said["licence"]:
@@ -152,18 +159,7 @@ def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str
 
 def _opened(staging: Staging, stack: ExitStack) -> Iterator[tuple[str, BinaryIO]]:
     for file in staging.files:
-        yield file.name, stack.enter_context(staging.path(file).open("rb"))
-
-
-@contextmanager
-def _alone(staging: Staging) -> Iterator[Staging]:
-    """Hold off every other process that would make a job of the same files; yields how things stand now."""
-    descriptor = os.open(staging.folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield _load(staging.key) or staging
-    finally:
-        os.close(descriptor)
+        yield file.name, stack.enter_context(staging.here(file).open("rb"))
 
 
 def _store(folder: Path, number: int, file: "UploadedFile[bytes]") -> StagedFile:
@@ -179,13 +175,14 @@ def _save(staging: Staging) -> Staging:
     draft = staging.folder / f"{ABOUT}.{uuid4().hex}"
     draft.write_text(json.dumps(about), encoding="utf-8")
     draft.replace(staging.folder / ABOUT)
+    depot.keep(staging.folder / ABOUT)
     return staging
 
 
 def _load(key: UUID) -> Staging | None:
     try:
-        about = json.loads((root() / key.hex / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads(depot.here(root() / key.hex / ABOUT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     files = tuple(StagedFile(**file) for file in about["files"])
-    return Staging(key, about["by"], files, about["said"], about["job"])
+    return Staging(key, about["by"], files, about["said"])

@@ -81,11 +81,9 @@ def show_job(request: Request, pk: int) -> HttpResponse:
 def download_rejects(request: Request, pk: int) -> HttpResponseBase:
     """Send the file of refused records."""
     job = _job(request, pk)
-    path = job.rejects_path
-    if not path.exists():
-        written = None if job.is_open else rejects_file.write(job)
-        if written is None:
-            raise Http404
+    path = rejects_file.find(job) or (None if job.is_open else rejects_file.write(job))
+    if path is None:
+        raise Http404
     name = f"rejects-{job.pk}.jsonl"
     return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl")
 
@@ -358,7 +356,7 @@ def _kept_mapping(request: Request) -> Mapping | None:
 
 
 def _look_at(staged: Staging, form: ImportForm, rule: str = "") -> preview.Preview:
-    files = [preview.Given(file.number, file.name, staged.path(file), file.size) for file in staged.files]
+    files = [preview.Given(file.number, file.name, staged.here(file), file.size) for file in staged.files]
     said = form.cleaned_data
     source: Source | None = said.get("source")
     read_as = {name: said.get(name, "") for name in ("format", "encoding")}

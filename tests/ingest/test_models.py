@@ -1,5 +1,6 @@
 """Each named constraint of ingest, broken on purpose; and what a job says of itself."""
 
+import io
 from collections.abc import Callable
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone, translation
 
+from ingest import jobs
 from ingest.models import Chunk, Job, Mapping, Part, Reject, Upload
 from review.models import Batch
 from tests.ingest.faulty_lines import good_lines, line
@@ -40,6 +42,9 @@ BREACHES: dict[str, Callable[[Job], object]] = {
     "ingest_job_failure_has_reason": lambda job: Job.objects.filter(pk=job.pk).end(Job.State.FAILED),
     "ingest_job_finished_has_time": lambda job: Job.objects.filter(pk=job.pk).update(state="done"),
     "ingest_job_lease_while_running": lambda job: Job.objects.filter(pk=job.pk).update(state="running"),
+    "ingest_job_staged_once": lambda job: [
+        jobs.submit(source=job.source, files=[("a", io.BytesIO())], by=None, staged_as=UUID(int=7)) for _ in "ab"
+    ],
     "ingest_job_state_known": lambda job: Job.objects.filter(pk=job.pk).update(
         state="lost", finished_at=F("created_at")
     ),

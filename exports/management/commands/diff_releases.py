@@ -48,4 +48,4 @@ def _found(name: str) -> Path | Release:
 
 
 def _folder(found: Path | Release) -> Path:
-    return storage.folder_of(found) if isinstance(found, Release) else found
+    return storage.fetched(found) if isinstance(found, Release) else found

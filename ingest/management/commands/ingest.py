@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from ingest import jobs, mappings, pipeline
+from ingest import jobs, mappings, pipeline, rejects
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.management.progress import Meter
 from ingest.mapping import FieldMapping, parsed
@@ -99,7 +99,7 @@ class Command(BaseCommand):
                 time.sleep(POLL_SECONDS)
 
     def _report(self, job: Job) -> None:
-        rejects = str(job.rejects_path) if job.rejects_path.exists() else None
+        refused = rejects.find(job)
         counts = {name: getattr(job, name) for name in ("read", *COUNTS)}
         if job.state == Job.State.DONE and not counts["read"]:
             self._say(_("The files hold no records."))
@@ -107,7 +107,7 @@ class Command(BaseCommand):
             self._say(notice)
         if counts["new"] and job.batch.rights_id is None and job.source.rights_id is None:
             self._say(str(_RIGHTS_UNKNOWN))
-        self._finish(job.pk, job.state, counts, rejects)
+        self._finish(job.pk, job.state, counts, str(refused) if refused else None)
 
     def _rehearse(self, options: dict[str, Any]) -> None:
         """Count what an import would do, and show what it would refuse."""
@@ -133,11 +133,11 @@ class Command(BaseCommand):
             self._say(_("… and %(more)s more refused records.") % {"more": counts["rejected"] - SHOWN_REJECTS})
         self._finish(None, "dry-run", counts, None)
 
-    def _finish(self, job: int | None, state: str, counts: Mapping[str, int], rejects: str | None) -> None:
+    def _finish(self, job: int | None, state: str, counts: Mapping[str, int], rejects_file: str | None) -> None:
         seconds = round(time.monotonic() - self.started, 3)
         result: dict[str, object] = {"job": job, "state": state}
         result |= {name: counts[name] for name in ("read", *COUNTS)}
-        result |= {"rejects_file": rejects, "seconds": seconds}
+        result |= {"rejects_file": rejects_file, "seconds": seconds}
         if self.as_json:
             self.stdout.write(json.dumps(result, ensure_ascii=False))
             return
@@ -255,8 +255,8 @@ def _notices(job: Job) -> Iterator[str]:
         yield _("Quality scores: %(scores)s.") % {"scores": ", ".join(f"{s} ({n})" for s, n in sorted(scores.items()))}
     if templates := job.tally().get("template"):
         yield _("Prompt templates used:") + "".join(f"\n  {n:>6,}  {text}" for text, n in templates.most_common())
-    if job.rejects_path.exists():
-        yield _("Refused records, with reasons: %(path)s") % {"path": job.rejects_path}
+    if path := rejects.find(job):
+        yield _("Refused records, with reasons: %(path)s") % {"path": path}
 
 
 def _why(job: Job) -> str:
