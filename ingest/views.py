@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
-from functools import wraps
-from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
@@ -25,27 +22,12 @@ from ingest import rejects as rejects_file
 from ingest.forms import FilesForm, ImportForm, PageForm, QuotaHandler, ReasonForm, TemplatesForm, sources_for
 from ingest.models import Job, Mapping
 from ingest.staging import Staging
-from review import access
 from review.models import Retraction, Source
 from review.refused import Refused
 from review.text.rules import RULES
-from review.views.answers import Request, SeeOther, go_to, page, refusal
-
-type View = Callable[..., HttpResponseBase]
+from review.views.answers import Request, SeeOther, for_managers, go_to, page, refusal
 
 SAID = tuple(ImportForm.base_fields)
-
-
-def for_managers(view: View) -> View:
-    """Let nobody in but those who import; what a verb forbids there is forbidden here."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not access.can_manage(request.user):
-            raise PermissionDenied
-        return view(cast("Request", request), *args, **kwargs)
-
-    return guarded
 
 
 # Jobs

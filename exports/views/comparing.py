@@ -12,9 +12,9 @@ from exports import changes, comparing
 from exports.comparing import Change, Counts, Pair
 from exports.forms import CompareForm
 from exports.models import Release
-from exports.views.answers import for_consumers, readable, release_or_404
+from exports.views.answers import readable, release_or_404
 from review.models import NO_COPYRIGHT_STATED, Record, Revision, Rights
-from review.views.answers import Request, page
+from review.views.answers import Request, for_consumers, page
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

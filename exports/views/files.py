@@ -11,8 +11,8 @@ from exports import storage
 from exports.downloads import record_download
 from exports.facts import title
 from exports.models import PATH, Artifact, Download, Release
-from exports.views.answers import for_consumers, release_or_404
-from review.views.answers import Request, page
+from exports.views.answers import release_or_404
+from review.views.answers import Request, for_consumers, page
 
 
 @require_safe

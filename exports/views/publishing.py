@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from exports import publishing
-from exports.views.answers import for_managers, release_or_404
+from exports.views.answers import release_or_404
 from review.refused import Refused
-from review.views.answers import Request, go_to
+from review.views.answers import Request, for_managers, go_to
 
 
 @require_POST

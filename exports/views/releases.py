@@ -20,10 +20,10 @@ from exports.held import held
 from exports.models import Artifact, Policy, Release
 from exports.releases import Plan
 from exports.standing import Asked, standing
-from exports.views.answers import for_consumers, for_managers, readable, release_or_404
+from exports.views.answers import readable, release_or_404
 from review.models import Source
 from review.refused import Ground, Refused
-from review.views.answers import Request, go_to, page, refusal
+from review.views.answers import Request, for_consumers, for_managers, go_to, page, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

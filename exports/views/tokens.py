@@ -14,11 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from exports.forms import TokenForm
 from exports.tokens import create_token
-from exports.views.answers import for_consumers
 from review import access
 from review.models import Scope, Token
 from review.refused import Refused
-from review.views.answers import Request, SeeOther, page, refusal
+from review.views.answers import Request, SeeOther, for_consumers, page, refusal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -11,9 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from exports import webhooks
 from exports.models import Delivery, Webhook
-from exports.views.answers import for_managers
 from review.refused import Refused
-from review.views.answers import Request, go_to, page, refusal
+from review.views.answers import Request, for_managers, go_to, page, refusal
 
 LATEST = 100
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
@@ -38,7 +39,13 @@ class Status:
     is_bad: bool = False
 
 
-type View = Callable[..., HttpResponse]
+type View[Response: HttpResponseBase] = Callable[..., Response]
+
+
+class Guard(Protocol):
+    """A decorator of views."""
+
+    def __call__[Response: HttpResponseBase](self, view: View[Response]) -> View[Response]: ...
 
 
 class SeeOther(HttpResponseRedirect):
@@ -47,49 +54,28 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-def for_reviewers(view: View) -> View:
-    """Let nobody in but those who may decide on records; what a verb forbids there is forbidden here."""
+def allowing(may: Callable[[Any], bool]) -> Guard:
+    """Return a decorator that lets in whom `may` allows; what a verb refuses to a page so guarded is forbidden."""
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not access.can_review(request.user):
-            raise PermissionDenied
-        try:
-            return view(cast("Request", request), *args, **kwargs)
-        except Refused as refused:
-            raise PermissionDenied(refused.message) from refused
+    def guard[Response: HttpResponseBase](view: View[Response]) -> View[Response]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+            if not may(request.user):
+                raise PermissionDenied
+            try:
+                return view(cast("Request", request), *args, **kwargs)
+            except Refused as refused:
+                raise PermissionDenied(refused.message) from refused
 
-    return guarded
+        return guarded
 
-
-def for_managers(view: View) -> View:
-    """Let only managers in; what a verb forbids there is forbidden here."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not access.can_manage(request.user):
-            raise PermissionDenied
-        try:
-            return view(cast("Request", request), *args, **kwargs)
-        except Refused as refused:
-            raise PermissionDenied(refused.message) from refused
-
-    return guarded
+    return guard
 
 
-def for_settlers(view: View) -> View:
-    """Let nobody in but those who may settle; what a verb forbids there is forbidden here."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not access.can_settle(request.user):
-            raise PermissionDenied
-        try:
-            return view(cast("Request", request), *args, **kwargs)
-        except Refused as refused:
-            raise PermissionDenied(refused.message) from refused
-
-    return guarded
+for_reviewers = allowing(access.can_review)
+for_settlers = allowing(access.can_settle)
+for_managers = allowing(access.can_manage)
+for_consumers = allowing(access.can_consume)
 
 
 def page(request: Request, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
