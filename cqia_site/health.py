@@ -60,7 +60,7 @@ def has_broker() -> bool:
 
 def has_worker() -> bool:
     try:
-        return bool(app.control.ping(timeout=WORKER_SECONDS))
+        return bool(app.control.ping(timeout=WORKER_SECONDS, limit=1))
     except (BrokerError, OSError):
         return False
 

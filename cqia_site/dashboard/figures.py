@@ -1,26 +1,28 @@
 """The questions of the dashboard. Each is answered by the database from rows as they are; nothing is counted along."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 from django.db import connection, models
-from django.db.models import Count, F, Func, QuerySet
+from django.db.models import Count, F, Func, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from exports.models import Release
 from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
 from review.text.rules import RULES
-from review.views.figures import Figures, figures_of
+from review.views.figures import MANY, Figures, figures_of
 
 if TYPE_CHECKING:
     from cqia_site.dashboard.period import Period
     from review.text.rules import Rule
 
+KEPT_SECONDS = 20
 PACE_CACHE_SECONDS = 300
 PACE_DAYS = 7
 AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
@@ -40,9 +42,25 @@ def kept[T](name: str, seconds: int, make: Callable[[], T]) -> T:
     return known
 
 
+def remembered(question: str, ask: Callable[[], Iterable[Sequence[Any]]]) -> list[list[Any]]:
+    """Return rows that end in a number, at most `KEPT_SECONDS` old where they count many; they must be plain JSON."""
+    key = f"cqia:dashboard:{sha256(question.encode()).hexdigest()}"
+    known: list[list[Any]] | None = cache.get(key)
+    if known is None:
+        known = [list(row) for row in ask()]
+        if sum(row[-1] for row in known) >= MANY:
+            cache.set(key, known, KEPT_SECONDS)
+    return known
+
+
+def counted(rows: "QuerySet[Any, Any]") -> list[list[Any]]:
+    """Return the groups of a query, each ending in its number; remembered where there are many."""
+    return remembered(str(rows.query), lambda: rows)
+
+
 def numbers(rows: "QuerySet[Any]") -> dict[str, int]:
     """Return how many rows there are by `state`."""
-    return dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
+    return dict(counted(rows.order_by().values_list("state").annotate(number=Count("pk"))))
 
 
 def states() -> dict[str, int]:
@@ -105,9 +123,13 @@ def approved_by_licence(sources: Sources) -> list[tuple[int, str, int]]:
 
     They are counted by the rights that they and their batches have, few in number, before anything is joined.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_APPROVED, [Licence.UNKNOWN.value, list(sources)])
-        return list(cursor.fetchall())
+
+    def ask() -> list[tuple[int, str, int]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_APPROVED, [Licence.UNKNOWN.value, list(sources)])
+            return list(cursor.fetchall())
+
+    return [(source, licence, number) for source, licence, number in remembered(f"{_APPROVED}{sorted(sources)}", ask)]
 
 
 _APPROVED = """
@@ -130,19 +152,19 @@ def sent_back(sources: Sources) -> Counter[int]:
     """Return by source how many live records were sent back and have not been approved since."""
     withdrawn = Withdrawal.objects.filter(kind__in=SENT_BACK).values("decision__record")
     records = Record.objects.live().filter(pk__in=withdrawn, source__in=sources).exclude(state=State.APPROVED)
-    return Counter(dict(records.order_by().values_list("source").annotate(number=Count("pk"))))
+    return Counter(dict(counted(records.order_by().values_list("source").annotate(number=Count("pk")))))
 
 
 def approvals_this_week(sources: Sources) -> Counter[int]:
     """Return by source how many approvals of the last seven days stand."""
 
-    def counted() -> list[list[int]]:
+    def approvals() -> list[list[int]]:
         since = timezone.now() - timedelta(days=PACE_DAYS)
-        approvals = Decision.objects.filter(at__gte=since, approves=True, record__verdict=F("pk"))
-        by_source = approvals.order_by().values_list("record__source").annotate(number=Count("pk"))
+        standing = Decision.objects.filter(at__gte=since, approves=True, record__verdict=F("pk"))
+        by_source = standing.order_by().values_list("record__source").annotate(number=Count("pk"))
         return [list(row) for row in by_source]
 
-    pace = {source: number for source, number in kept("pace", PACE_CACHE_SECONDS, counted)}  # noqa: C416  lists in JSON
+    pace = {source: number for source, number in kept("pace", PACE_CACHE_SECONDS, approvals)}  # noqa: C416  lists in JSON
     return Counter({source: pace.get(source, 0) for source in sources})
 
 
@@ -185,8 +207,9 @@ def throughput(decisions: "QuerySet[Decision]", period: "Period") -> list[Day]:
     """Return every day of the period with what was decided on it."""
     days = {day: Day(day) for day in period.days}
     by_day = decisions.order_by().annotate(day=TruncDate("at")).values_list("day", "verdict")
-    for day, verdict, number in by_day.annotate(number=Count("pk")):
-        days[day].verdicts[verdict] += number
+    rows = by_day.annotate(number=Count("pk"))
+    for day, verdict, number in remembered(str(rows.query), lambda: [(row[0].isoformat(), *row[1:]) for row in rows]):
+        days[date.fromisoformat(day)].verdicts[verdict] += number
     return list(days.values())
 
 
@@ -214,27 +237,25 @@ class Reviewer:
 
 def reviewers(decisions: "QuerySet[Decision]") -> list[Reviewer]:
     """Return who decided how much, the most first."""
-    found = decisions.order_by().values_list("reviewer", "verdict")
-    seconds = dict(decisions.order_by().values_list("reviewer").annotate(middle=Median("seconds")))
-    edits = dict(
-        decisions.exclude(revision=F("seen_revision")).order_by().values_list("reviewer").annotate(number=Count("pk"))
-    )
-    verdicts: dict[int, Counter[str]] = {}
-    for reviewer, verdict, number in found.annotate(number=Count("pk")):
-        verdicts.setdefault(reviewer, Counter())[verdict] = number
+    by_person = decisions.order_by().values_list("reviewer")
+    edited = Count("pk", filter=~Q(revision=F("seen_revision")))
+    found = counted(by_person.annotate(middle=Median("seconds"), edits=edited, number=Count("pk")))
+    verdicts: dict[int, Counter[str]] = {reviewer: Counter() for reviewer, *_numbers in found}
+    for reviewer, verdict, number in counted(by_person.values_list("reviewer", "verdict").annotate(number=Count("pk"))):
+        verdicts[reviewer][verdict] = number
     people = User.objects.in_bulk(verdicts)
-    rows = [Reviewer(people[pk], said, seconds[pk] or 0, edits.get(pk, 0)) for pk, said in verdicts.items()]
+    rows = [Reviewer(people[pk], verdicts[pk], seconds or 0, edits) for pk, seconds, edits, _number in found]
     return sorted(rows, key=lambda row: (-row.total, row.person.username))
 
 
 def by_source(decisions: "QuerySet[Decision]") -> list[tuple[Source, Counter[str]]]:
     """Return the sources that were decided on, with the numbers by verdict, the most first."""
-    counted: dict[int, Counter[str]] = {}
+    verdicts: dict[int, Counter[str]] = {}
     rows = decisions.order_by().values_list("record__source", "verdict").annotate(number=Count("pk"))
-    for source, verdict, number in rows:
-        counted.setdefault(source, Counter())[verdict] = number
-    sources = Source.objects.in_bulk(counted)
-    found: list[tuple[Source, Counter[str]]] = [(sources[pk], verdicts) for pk, verdicts in counted.items()]
+    for source, verdict, number in counted(rows):
+        verdicts.setdefault(source, Counter())[verdict] = number
+    sources = Source.objects.in_bulk(verdicts)
+    found: list[tuple[Source, Counter[str]]] = [(sources[pk], said) for pk, said in verdicts.items()]
     return sorted(found, key=lambda row: (-row[1].total(), row[0].slug))
 
 
@@ -250,13 +271,13 @@ class Age:
 def ages(sources: Sources) -> list[Age]:
     """Return how long the undecided records have waited, by the time of their import."""
     waiting = Record.objects.live().filter(state__in=UNDECIDED, source__in=sources)
-    by_batch = dict(waiting.order_by().values_list("batch").annotate(number=Count("*")))
-    now, counted = timezone.now(), Counter[int]()
+    by_batch = dict(counted(waiting.order_by().values_list("batch").annotate(number=Count("*"))))
+    now, by_age = timezone.now(), Counter[int]()
     for batch, at in Batch.objects.filter(pk__in=by_batch).values_list("pk", "at"):
-        counted[sum(now - at >= age for age in AGES)] += by_batch[batch]
+        by_age[sum(now - at >= age for age in AGES)] += by_batch[batch]
     days = [0, *(age.days for age in AGES)]
     return [
-        Age(days[place], days[place + 1] if place + 1 < len(days) else None, counted[place])
+        Age(days[place], days[place + 1] if place + 1 < len(days) else None, by_age[place])
         for place in range(len(days))
     ]
 
@@ -274,13 +295,13 @@ _FLAGGED = """
 def flags(sources: Sources) -> "list[tuple[Rule, int]]":
     """Return the rules that found something in the current wordings of live records, with the number of records."""
 
-    def counted() -> list[list[Any]]:
+    def flagged() -> list[list[Any]]:
         with connection.cursor() as cursor:
             cursor.execute(_FLAGGED)
             return [list(row) for row in cursor.fetchall()]
 
     found: Counter[str] = Counter()
-    for rule, source, number in kept("flags", FLAGS_CACHE_SECONDS, counted):
+    for rule, source, number in kept("flags", FLAGS_CACHE_SECONDS, flagged):
         if source in sources:
             found[rule] += number
     return [(RULES[rule], number) for rule, number in found.most_common() if rule in RULES]

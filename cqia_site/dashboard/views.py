@@ -39,7 +39,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     days = period.asked_for(request.GET)
     decisions = figures.made(days, keys)
     rows = figures.source_rows(sources)
-    found = list(condition.findings())
+    found = condition.recently_found()
     return {
         "rows": rows,
         "totals": _totals(rows),

@@ -114,7 +114,14 @@ class Decision(models.Model):
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         triggers: ClassVar = sealed("decision", "reason", generated=("approves",))
-        indexes: ClassVar = [models.Index(fields=["reviewer", "-at", "-id"], name="review_decision_of_reviewer")]
+        indexes: ClassVar = [
+            models.Index(fields=["reviewer", "-at", "-id"], name="review_decision_of_reviewer"),
+            models.Index(
+                fields=["at"],
+                include=["kind", "reviewer", "verdict", "seconds", "record", "revision", "seen_revision"],
+                name="review_decision_counted",
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="review_decision_once_a_try",

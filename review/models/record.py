@@ -202,7 +202,12 @@ class Record(models.Model):
                 condition=Q(state=State.APPROVED) & LIVE,
             ),
             models.Index(fields=["batch", "id"], name="review_record_batch"),
-            models.Index(fields=["source", "state", "id"], name="review_record_listed", condition=LIVE),
+            models.Index(
+                fields=["source", "state", "id"],
+                include=["batch", "rights"],
+                name="review_record_counted",
+                condition=LIVE,
+            ),
             models.Index(
                 fields=["source", "id"],
                 name="review_record_sent_back",

@@ -209,3 +209,18 @@ def test_the_chart_stands_on_its_base_and_no_bar_leaves_it() -> None:
     assert chart.highest == 4
     assert [(bar.kind, bar.y, bar.height) for bar in chart.bars] == [("approve", 30.0, 90.0), ("reject", 0.0, 30.0)]
     assert charts.by_day([figures.Day(today)]).bars == []
+
+
+def test_figures_of_many_records_are_remembered_for_seconds(
+    history: None, gao: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(gao)
+    small = client.get("/admin/").context
+    monkeypatch.setattr(figures, "MANY", 1)
+    for _time in ("counted", "remembered"):
+        with CaptureQueriesContext(connection) as queries:
+            shown = client.get("/admin/").context
+        for name in ("totals", "reviewers", "ages", "reaches", "flags", "days"):
+            assert shown[name] == small[name], name
+    assert not [query["sql"] for query in queries if "percentile_cont" in query["sql"]]
+    assert not [query["sql"] for query in queries if "GROUP BY source_id, batch_id, rights_id" in query["sql"]]
