@@ -5,6 +5,7 @@ import os
 
 from django.core.checks import Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_started
 from django.core.wsgi import get_wsgi_application
 
 from review import depot
@@ -22,4 +23,4 @@ gc.set_threshold(20_000, 20, 20)
 if unsafe := [fault for fault in run_checks(tags=[Tags.security]) if fault.is_serious()]:
     raise ImproperlyConfigured(" ".join(f"{fault.msg} {fault.hint}" for fault in unsafe))
 
-depot.keep_tidy()
+request_started.connect(depot.keep_tidy)  # not here: a thread does not outlive a fork

@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
@@ -194,10 +195,15 @@ def tidy() -> int:
     return sum(_tidy(root) for root in roots().values()) if is_shared() else 0
 
 
-def keep_tidy() -> None:
+def keep_tidy(**_signal: object) -> None:
     """Have this disk tidied from time to time for as long as the process lives, by one process at a time."""
     if is_shared():
-        Thread(target=_tidy_for_ever, name="depot", daemon=True).start()
+        _begin_to_tidy(os.getpid())
+
+
+@cache
+def _begin_to_tidy(_process: int) -> None:
+    Thread(target=_tidy_for_ever, name="depot", daemon=True).start()
 
 
 def _tidy_for_ever() -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
 from django.test import Client
-from kombu import Connection
 from pytest_django import Settings
 
 from cqia_site.celery import app
@@ -145,11 +145,12 @@ def imported(first: Web, second: Web, by: User) -> Job:
     assert answer.status_code == 202, answer.text
     address = answer.headers["Location"]
     done = until(lambda: _when_done(second.client.get(address, headers=token).json()))
+    assert done is not None
     assert (done["read"], done["new"], done["rejected"]) == (RECORDS + 1, RECORDS, 1)
     return Job.objects.get(pk=done["job"])
 
 
-def _when_done(said: dict[str, object]) -> dict[str, object] | None:
+def _when_done(said: dict[str, Any]) -> dict[str, Any] | None:
     return said if said["state"] == "done" else None
 
 
@@ -167,7 +168,7 @@ def released(broker: Broker, by: User) -> Release:
     """Cut a release and let one of the workers build it."""
     approve_waiting(by)
     release = cut("v1", "internal")
-    with Connection(broker.url.replace("unix://", "redis+socket://")) as connection:
+    with app.connection_for_write(broker.url.replace("unix://", "redis+socket://")) as connection:
         app.send_task("exports.tasks.build_release", args=[release.pk], connection=connection)
     until(lambda: Release.objects.get(pk=release.pk).state == Release.State.BUILT)
     return release
