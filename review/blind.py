@@ -79,9 +79,10 @@ def looks_of(user: "User", records: "Collection[Record]") -> "dict[int, Decision
 
 def golds_of(user: "User", records: "Collection[Record]") -> "dict[int, Gold]":
     """Return, by record, the gold that the person has before them, not knowing it."""
-    held = Claim.objects.filter(reviewer=user, purpose=Claim.Purpose.GOLD, record__in=records).values("record")
+    held = Claim.objects.filter(reviewer=user, purpose=Claim.Purpose.GOLD).values("record")
     golds = Gold.objects.select_related("shown").filter(record__in=held, retired_at=None)
-    return {gold.record_id: gold for gold in golds}
+    among = {record.pk for record in records}
+    return {gold.record_id: gold for gold in golds if gold.record_id in among}
 
 
 def own_look(user: "User", record: "Record") -> Decision | None:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -63,10 +64,15 @@ class PlainSelect(forms.Select):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> str:  # type: ignore[override]  # noqa: ANN401, ARG002
         """Write the list with the chosen line marked."""
-        chosen, other = '<option value="{}" selected>{}</option>', '<option value="{}">{}</option>'
-        lines = ((format_html(chosen if str(key) == str(value) else other, key, label),) for key, label in self.choices)
-        options = format_html_join("", "{}", lines)
-        return format_html('<select name="{}" id="{}">{}</select>', name, (attrs or {}).get("id", name), options)
+        choices = tuple((str(key), str(label)) for key, label in self.choices)
+        return _select(name, (attrs or {}).get("id", name), choices, str(value))
+
+
+@lru_cache(maxsize=256)
+def _select(name: str, where: str, choices: tuple[tuple[str, str], ...], value: str) -> str:
+    chosen, other = '<option value="{}" selected>{}</option>', '<option value="{}">{}</option>'
+    lines = ((format_html(chosen if key == value else other, key, label),) for key, label in choices)
+    return format_html('<select name="{}" id="{}">{}</select>', name, where, format_html_join("", "{}", lines))
 
 
 class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no types
@@ -278,7 +284,11 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
 
 def _flags() -> list[tuple[str, str]]:
-    language = get_language() or ""
+    return _flags_in(get_language() or "")
+
+
+@cache
+def _flags_in(language: str) -> list[tuple[str, str]]:
     return [(name, rule.sentence(language)) for name, rule in RULES.items() if rule.kind == "flag"]
 
 

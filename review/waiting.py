@@ -126,31 +126,36 @@ def waiting_for(by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) -> Re
 
     They are of their sources, not decided by them before, and not worded by them unless sent back to them.
     """
-    counts, failed = Q(round=OuterRef("round"), withdrawal=None), Q(withdrawal__kind=Withdrawal.Kind.GOLD)
-    own = Decision.objects.filter(record=OuterRef("pk"), reviewer=by)
-    wrote = own.filter(revision=OuterRef("revision")).exclude(seen_revision=F("revision"))
     free = Q() if purpose == Claim.Purpose.SETTLE else Q(assignee=None)
-    theirs = Q(assignee=by) | (free & ~Exists(wrote))
-    return (
-        Record.objects.live()
-        .for_user(by)
-        .filter(theirs, ~Exists(own.filter(counts | failed)), state__in=_STATES[purpose])
-    )
+    theirs = Q(assignee=by) | (free & ~Exists(_worded(by)))
+    return Record.objects.live().for_user(by).filter(theirs, ~Exists(_counted(by)), state__in=_STATES[purpose])
+
+
+def _counted(by: "User") -> "QuerySet[Decision]":
+    """Return the person's decisions on a record that keep it from them: those that count, and what failed gold took."""
+    counts, failed = Q(round=OuterRef("round"), withdrawal=None), Q(withdrawal__kind=Withdrawal.Kind.GOLD)
+    return Decision.objects.filter(counts | failed, record=OuterRef("pk"), reviewer=by)
+
+
+def _worded(by: "User") -> "QuerySet[Decision]":
+    """Return the person's decisions by which a record has the wording that it has."""
+    own = Decision.objects.filter(record=OuterRef("pk"), reviewer=by, revision=OuterRef("revision"))
+    return own.exclude(seen_revision=F("revision"))
 
 
 def waiting_by_source(by: "User") -> list[tuple[Source, int]]:
     """Return each source for which records wait for the person, with their number, in the catalogue's order.
 
-    Counted from indexes: all that is undecided, less what others have been given, less that of what the person has
-    decided something on which does not wait for them.
+    Counted from indexes: all that is undecided, less what others have been given, less what the person has decided
+    something on that keeps it from them. Of that little is undecided, so that only its own row is looked at.
     """
     undecided = Record.objects.live().for_user(by).filter(state__in=_STATES[Claim.Purpose.REVIEW])
     known = Decision.objects.filter(reviewer=by).values("record")
-    met = undecided.filter(Q(assignee=None) | Q(assignee=by), pk__in=known)
+    kept_from_them = Q(Exists(_counted(by))) | Q(Exists(_worded(by)), assignee=None)
+    met = undecided.filter(Q(assignee=None) | Q(assignee=by), pk__in=known).filter(kept_from_them)
     numbers = _by_source(undecided)
     numbers -= _by_source(undecided.filter(assignee__isnull=False).exclude(assignee=by))
     numbers -= _by_source(met)
-    numbers += _by_source(waiting_for(by).filter(pk__in=known))
     sources = Source.objects.select_related("category").filter(pk__in=numbers)
     return [(source, numbers[source.pk]) for source in sources.order_by("category__position", "position")]
 

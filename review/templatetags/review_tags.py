@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -19,11 +19,12 @@ from review.views.desk import field_words
 from review.views.reading import MARK_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from django.contrib.auth.models import AnonymousUser
 
     from review.models import Original, Revision, User
+    from review.text.excerpt import Piece
     from review.text.rules import Rule
 
 register = template.Library()
@@ -90,6 +91,39 @@ def seen_state(state: str) -> str:
 def state_word(state: str) -> str:
     """Return the word for a state as reviewers see it."""
     return str(State(seen_state(state)).label)
+
+
+@register.filter
+def state_chip(state: str) -> str:
+    """Write the chip of a state as reviewers see it."""
+    return _state_chip(state, get_language() or "")
+
+
+@lru_cache(maxsize=32)
+def _state_chip(state: str, _language: str) -> str:
+    return format_html('<span class="chip state-{}">{}</span>', seen_state(state), state_word(state))
+
+
+@register.filter
+def chips(labels: tuple[str, ...]) -> str:
+    """Write labels, a chip each."""
+    return _chips(labels)
+
+
+@lru_cache(maxsize=1024)
+def _chips(labels: tuple[str, ...]) -> str:
+    return format_html_join(" ", '<span class="chip">{}</span>', ((label,) for label in labels))
+
+
+@register.filter
+def pieces(text: "Sequence[Piece]") -> str:
+    """Write a stretch of a text with what was looked for marked in it."""
+    if all(not piece.is_match for piece in text):
+        return escape("".join(piece.text for piece in text))
+    plain, match = "{}", "<mark>{}</mark>"
+    return format_html_join(
+        "", "{}", ((format_html(match if piece.is_match else plain, piece.text),) for piece in text)
+    )
 
 
 @register.filter

@@ -62,12 +62,16 @@ class InEffect(NamedTuple):
 
     @property
     def reach(self) -> str:
-        """How far a text under these rights goes: into `every` release, `research` only, `inside` only, `nowhere`."""
-        if self.licence in Licence.never_leaving():
-            return "nowhere"
-        if self.licence in Licence.open():
-            return "every"
-        return "research" if self.licence in Licence.research() else "inside"
+        return reach_of(self.licence)
+
+
+def reach_of(licence: Licence) -> str:
+    """Return how far a text goes: into `every` release, `research` only, `inside` only, `nowhere`."""
+    if licence in Licence.never_leaving():
+        return "nowhere"
+    if licence in Licence.open():
+        return "every"
+    return "research" if licence in Licence.research() else "inside"
 
 
 class Merged(NamedTuple):

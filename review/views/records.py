@@ -2,27 +2,28 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 from django.core.cache import cache
-from django.db.models import F, Func, Q, TextField
+from django.db.models import F, Func, Q, TextField, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from review import access, blind, browsing, duplicates, search
 from review.filters import MAX_ID, SIZES, SORTS, RecordFilter
-from review.models import BulkAction, Record, State, Verdict
+from review.models import BulkAction, Licence, Record, State, Verdict
 from review.text.excerpt import Piece, excerpt
 from review.text.grams import CUT
 from review.views.answers import Request, for_reviewers, page
-from review.views.desk import InEffect, vocabulary
+from review.views.desk import reach_of, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from review.models import Revision, User
+    from review.models import Revision, Source, User
     from review.models.record import RecordQuerySet
 
 COUNT_SECONDS = 15
@@ -46,10 +47,15 @@ class Row:
     """A record in the list."""
 
     record: Record
+    number: str
+    state: str
+    source: str
+    assignee: str | None
     question: list[Piece]
     answer: list[Piece]
-    labels: list[str]
-    in_effect: InEffect
+    labels: tuple[str, ...]
+    licence: str
+    reach: str
     has_near: bool
     address: str
 
@@ -87,7 +93,7 @@ def index(request: Request) -> HttpResponse:
     words = asked.form.cleaned_data["q"]
     number = _number(asked, choice)
     context |= {
-        "rows": rows_of(leaf.ids, words, by=request.user),
+        "rows": rows_of(leaf.ids, words, by=request.user, sources=asked.sources),
         "leaf": leaf,
         "sort": place.cleaned_data["sort"] or "newest",
         "number": min(number, browsing.COUNTED),
@@ -140,7 +146,7 @@ def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
     return int(known)
 
 
-def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User") -> list[Row]:
+def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User", sources: "Iterable[Source]") -> list[Row]:
     """Return what the list shows the person of these records, in this order, with the words marked."""
     records = {record.pk: record for record in _shown(ids)}
     for pk, look in blind.looks_of(by, records.values()).items():
@@ -148,19 +154,42 @@ def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User") -> list[Row]:
     for pk, gold in blind.golds_of(by, records.values()).items():
         _show_as(records[pk], State.WAITING, gold.shown)
     pairs = duplicates.pairs().filter(Q(record__in=ids) | Q(other__in=ids)).values_list("record", "other")
-    near = {pk for pair in pairs for pk in pair}
-    return [_row(records[pk], words, has_near=pk in near) for pk in ids if pk in records]
+    words_for = _Words(
+        words,
+        {source.pk: str(source) for source in sources},
+        {licence.value: (str(licence.label), reach_of(licence)) for licence in Licence},
+        {pk for pair in pairs for pk in pair},
+        reverse("review:record", args=[0]),
+    )
+    return [_row(records[pk], words_for) for pk in ids if pk in records]
+
+
+class _Words(NamedTuple):
+    """What the rows of one list are put into words by: what is looked for, and what sources and licences are called."""
+
+    wanted: str
+    sources: dict[int, str]
+    licences: dict[str, tuple[str, str]]
+    near: set[int]
+    address: str
+    """That of record 0."""
 
 
 def _shown(ids: "Sequence[int]") -> "RecordQuerySet":
-    """Fetch the records with the beginnings of their texts: an answer may have a hundred thousand characters."""
+    """Fetch the records with the beginnings of their texts: an answer may have a hundred thousand characters.
+
+    Of rights, source and assignee only what is shown is fetched: whole rows of them cost more than the page.
+    """
     texts = ("instruction", "input", "output")
     cut = {
         f"{name}_cut": Func(F(f"revision__{name}"), CUT, function="left", output_field=TextField()) for name in texts
     }
-    related = ("source__rights", "batch__rights", "rights", "assignee")
-    records = Record.objects.filter(pk__in=ids).select_related(*related)
-    return records.annotate(**cut, task_type=F("revision__task_type"), fields=F("revision__domain"))
+    licence = Coalesce(
+        "rights__licence", "batch__rights__licence", "source__rights__licence", Value(Licence.UNKNOWN.value)
+    )
+    labels = {"task_type": F("revision__task_type"), "fields": F("revision__domain")}
+    records = Record.objects.filter(pk__in=ids).only("state", "round", "priority", "takedown", "source")
+    return records.annotate(**cut, **labels, licence=licence, assigned_to=F("assignee__username"))
 
 
 def _show_as(record: Any, state: State, revision: "Revision") -> None:  # noqa: ANN401  a Record with what was annotated
@@ -171,14 +200,23 @@ def _show_as(record: Any, state: State, revision: "Revision") -> None:  # noqa: 
     record.task_type, record.fields = revision.task_type, revision.domain
 
 
-def _row(record: Any, words: str, *, has_near: bool) -> Row:  # noqa: ANN401  a Record with what was annotated
-    labels = [*record.task_type["major"], *record.task_type["minor"], *record.fields]
+def _row(record: Any, words: _Words) -> Row:  # noqa: ANN401  a Record with what was annotated
+    labels = (*record.task_type["major"], *record.task_type["minor"], *record.fields)
     if record.takedown_id:
         record.instruction_cut = record.input_cut = record.output_cut = ""
-    given = record.input_cut
-    answer = excerpt(record.output_cut, words)
-    if given and words and not any(piece.is_match for piece in answer):
-        answer = excerpt(given, words)
-    question = excerpt(record.instruction_cut, words)
-    address = reverse("review:record", args=[record.pk])
-    return Row(record, question, answer, labels[:LABELS_SHOWN], InEffect.of(record), has_near, address)
+    answer = excerpt(record.output_cut, words.wanted)
+    if record.input_cut and words.wanted and not any(piece.is_match for piece in answer):
+        answer = excerpt(record.input_cut, words.wanted)
+    return Row(
+        record,
+        str(record.pk),
+        State.WAITING if record.state == State.SECOND else record.state,
+        words.sources.get(record.source_id, ""),
+        record.assigned_to,
+        excerpt(record.instruction_cut, words.wanted),
+        answer,
+        labels[:LABELS_SHOWN],
+        *words.licences[record.licence],
+        record.pk in words.near,
+        words.address.replace("0", str(record.pk), 1),
+    )
