@@ -156,6 +156,7 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         seconds, released = program.export(f"v0.0.{seed}", folder)
         connection.execute("VACUUM ANALYZE")
         waits = [Wait("list page of 100", reading.list_pages(), 100), Wait("two characters", reading.searches(), 1000)]
+        waits += [Wait("list of a takedown", reading.takedowns(), 5000)]
         waits += [Wait("decide and next, 1 user", one.p95, 40), Wait("decide and next, 8 users", eight.p95, 120)]
     figures = [
         Figure("import", floor_import, program_import, 0.25),

@@ -9,12 +9,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from rensa import RMinHash
 
-from review import duplicates, search
+from review import duplicates, search, tracing
 from review.models import Record, Role, SearchText, User
 from review.text.minhash import SHINGLE, squeezed
+from review.tracing import Asked
 
 LIST = "/review/records/"
-SIGNED, PAGES, PAIRS = 3_000, 6, 40
+SIGNED, PAGES, PAIRS, REQUESTS = 3_000, 6, 40, 7
 PERMUTATIONS, SEED = 128, 42
 FILTERS = (
     "",
@@ -90,6 +91,24 @@ def _pairs(draw: random.Random) -> Iterator[str]:
         )
         start = draw.randrange(len(text) - 1)
         yield text[start : start + 2]
+
+
+def takedowns() -> float:
+    """Return the milliseconds within which 95 of 100 requests are looked for: by passage, author and address."""
+    draw, waits = random.Random(SEED), []
+    for stretch in _stretches(draw):
+        for asked in (Asked(passages=(stretch,)), Asked(authors=(stretch[:3],)), Asked(addresses=(stretch,))):
+            started = perf_counter()
+            tracing.find(asked)
+            waits.append(1000 * (perf_counter() - started))
+    return _slow(waits)
+
+
+def _stretches(draw: random.Random) -> Iterator[str]:
+    highest = SearchText.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    for _stretch in range(REQUESTS):
+        of_one = SearchText.objects.filter(pk__gte=draw.randrange(1, highest)).order_by("pk")
+        yield of_one.values_list("text", flat=True)[0][-40:-10]
 
 
 def _manager() -> Client:

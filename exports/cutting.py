@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, DateTimeField, F, Func, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from exports import history
 from exports.facts import ALL
 from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
 from exports.rows import held_back
@@ -79,10 +81,15 @@ def releasable(gate: "Policy | Release", sources: "Collection[str]") -> "Records
     return records.filter(source__slug__in=sources) if sources else records
 
 
+def kept_back(gate: "Policy | Release", sources: "Collection[str]") -> "Records":
+    """Return the approved records of these sources that do not leave, each with its `reason`."""
+    records: Records = held_back(gate.licences, gate.holds_back_flags)
+    return records.filter(source__slug__in=sources) if sources else records
+
+
 def held(gate: "Policy | Release", sources: "Collection[str]") -> "Records":
     """Return how many approved records of these sources do not leave: (slug, reason, number)."""
-    records = held_back(gate.licences, gate.holds_back_flags)
-    chosen: Records = records.filter(source__slug__in=sources) if sources else records
+    chosen = kept_back(gate, sources)
     counted: Records = chosen.values("source__slug", "reason").annotate(number=Count("pk")).order_by()
     return counted
 
@@ -171,6 +178,7 @@ def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
         anchor=sealing.anchor(),
         aliases=_aliases(),
         agreement=_agreement(release, released),
+        rows_sha256=RawSQL(history.ROWS, [release.pk]),  # noqa: S611  a constant
     )
 
 

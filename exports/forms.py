@@ -8,6 +8,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from exports.comparing import Change
+from exports.facts import NOT_IN_MIX
+from exports.held import WORDS
 from exports.models import BAD_VERSION, VERSION, Policy
 from exports.policies import DEFAULT
 from exports.releases import options
@@ -52,6 +54,15 @@ class CutForm(PlanForm):
         if version.lower() in RESERVED:
             raise forms.ValidationError(_("This word is the address of a page. Choose another version."))
         return version
+
+
+class HeldForm(forms.Form):
+    """Which of the records that are held back are listed."""
+
+    policy = forms.ModelChoiceField(Policy.objects.all(), to_field_name="slug")
+    source = forms.ModelChoiceField(Source.objects.all(), to_field_name="slug")
+    reason = forms.ChoiceField(choices=[(reason, reason) for reason in WORDS if reason != NOT_IN_MIX])
+    after = forms.IntegerField(required=False, min_value=0, max_value=2**62)
 
 
 class CompareForm(forms.Form):

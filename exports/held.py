@@ -62,6 +62,11 @@ class Held:
         return self.source.slug if isinstance(self.source, Source) and self.reason in DECIDED_AT_SOURCE else ""
 
     @property
+    def is_listed(self) -> bool:
+        """Whether there is a list of exactly these records."""
+        return isinstance(self.source, Source) and self.reason in WORDS and self.reason != NOT_IN_MIX
+
+    @property
     def part(self) -> str:
         return DECIDED_AT_SOURCE.get(self.reason, "")
 

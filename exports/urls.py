@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exports.views import comparing, files, policies, publishing, releases, tokens, webhooks
+from exports.views import comparing, files, held, policies, publishing, releases, tokens, webhooks
 
 app_name = "exports"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("", releases.index, name="releases"),
     path("new/", releases.plan, name="plan"),
     path("new/cut/", releases.cut, name="cut"),
+    path("new/held/", held.show, name="held"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/create/", tokens.create, name="token-create"),
     path("tokens/<slug:prefix>/revoke/", tokens.revoke, name="token-revoke"),

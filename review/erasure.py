@@ -96,7 +96,7 @@ class _Copy:
 
 
 def _bytes(name: str) -> str:
-    return f"t.{name}" if name == "raw" else f"convert_to(COALESCE(t.{name}, ''), 'UTF8')"
+    return f"t.{name}" if name in {"raw", "data"} else f"convert_to(COALESCE(t.{name}, ''), 'UTF8')"
 
 
 _DECIDED = "(SELECT d.record_id FROM review_decision d WHERE d.id = t.decision_id)"
@@ -111,6 +111,13 @@ COPIES = (
         ("holder", "source_address", "evidence", "published_text", "note"),
         blanks=("published_text",),
     ),
+    _Copy(
+        "evidence",
+        "review_evidence",
+        ("name", "data"),
+        blanks=("name",),
+        owner="(SELECT r.record_id FROM review_rights r WHERE r.id = t.rights_id)",
+    ),
 )
 
 
@@ -121,7 +128,7 @@ def erase(takedown: Takedown, *, by: "User | None") -> int:
     Raises OSError when a disk refuses to let a copy go; then nothing counts as erased, and it can be asked for again.
     """
     access.check_take_down(by)
-    takedowns.check_erasable(takedown)
+    takedowns.check_erasable(takedown, by=by)
     erasing = Erasing(takedown, tuple(takedown.records.order_by("pk").values_list("pk", flat=True)))
     for remove in ALSO:
         remove(erasing)

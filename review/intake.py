@@ -91,6 +91,11 @@ class Prepared:
     def state(self) -> State:
         return State.WAITING if self.candidate.output.strip() else State.UNANSWERED
 
+    def original_hashes(self) -> bytes:
+        """Return the hashes of what stood in the file: of the raw line and of the copyright text that it claims."""
+        claimed = self.candidate.claimed_copyright or ""
+        return sha256(self.candidate.raw).digest() + sha256(claimed.encode()).digest()
+
     def texts(self, source: "Source") -> Texts:
         """Return what rules look at."""
         candidate = self.candidate
@@ -360,7 +365,9 @@ def _write_audit_row(ledger: Ledger) -> None:
     """Write the one row that the hash chain seals for all wordings of the chunk."""
     items = [item for _known, _number, item in ledger.revisions]
     content = sha256(b"".join([item.content for item in items])).digest()
-    Intake.objects.create(batch=ledger.batch, revisions=[item.revision for item in items], sha256=content)
+    originals = sha256(b"".join([item.original_hashes() for item in items])).digest()
+    revisions = [item.revision for item in items]
+    Intake.objects.create(batch=ledger.batch, revisions=revisions, sha256=content, originals=originals)
 
 
 def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:

@@ -134,6 +134,7 @@ def decide_rights(owner: Source | Batch | Record, *, by: "User | None", **said: 
     `said`: `licence`, and as known `holder`, `copyright_text`, `source_address`, `evidence`, `note`.
     """
     access.check_decide_rights(by)
+    _hold(owner)
     rights = write(owner, by=by, **said)
     if isinstance(owner, Record):
         workflow.move(Record.objects.filter(pk=owner.pk), cause=Cause.RIGHTS, by=by, rights=rights)
@@ -141,6 +142,11 @@ def decide_rights(owner: Source | Batch | Record, *, by: "User | None", **said: 
         type(owner)._default_manager.filter(pk=owner.pk).update(rights=rights)
     owner.rights = rights
     return rights
+
+
+def _hold(owner: Source | Batch | Record) -> None:
+    """Let nobody else decide on the owner until the transaction ends: the later row is the one in effect."""
+    type(owner)._default_manager.select_for_update(no_key=True, of=("self",)).get(pk=owner.pk)
 
 
 @transaction.atomic
@@ -151,6 +157,7 @@ def follow_again(record: Record, *, by: "User | None") -> int:
     if followed is None:
         message = _("Neither the import nor the source has decided rights. Decide those of the record.")
         raise Refused(message, ground=Ground.INVALID)
+    _hold(record)
     changed = workflow.move(
         Record.objects.filter(pk=record.pk, rights__isnull=False), cause=Cause.RIGHTS, by=by, rights=None
     )

@@ -27,6 +27,7 @@ from pghistory.models import Event
 from review.models import (
     Decision,
     Erased,
+    Evidence,
     Guideline,
     Intake,
     Move,
@@ -55,6 +56,8 @@ class Kind:
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
+    """Columns that came later: sealed where they are filled, so that what was sealed before stays as it is."""
     is_whole: bool = False
     """Every column is sealed, by name, unless it is empty: a column that comes later leaves the seals as they are."""
     filter: str = "true"
@@ -74,11 +77,14 @@ class Kind:
             whole = f"COALESCE({_WHOLE}, '{{}}')"
             return f"(SELECT sha256(convert_to({whole}, 'UTF8')) FROM jsonb_each(to_jsonb(t)) c)"  # noqa: S608  constants
         columns = [_written(self.model._meta.get_field(name)) for name in self.columns]
+        later = [_written(self.model._meta.get_field(name)) for name in self.since]
         texts = [
             f"COALESCE(e.hashes->>'{name}', encode(sha256(convert_to(t.\"{name}\", 'UTF8')), 'hex'))"
             for name in self.texts
         ]
-        return f"sha256(convert_to(json_build_array({', '.join([*columns, *texts, *self.beside])})::text, 'UTF8'))"
+        row = f"json_build_array({', '.join([*columns, *texts, *self.beside])})::text"
+        row = " || ".join([row, *(f"COALESCE({column}, '')" for column in later)])
+        return f"sha256(convert_to({row}, 'UTF8'))"
 
 
 def _written(field: Any) -> str:  # noqa: ANN401  as `get_field` gives it
@@ -143,7 +149,8 @@ for _kind in (
         filter="t.author_id IS NOT NULL",
     ),
     Kind("guideline", Guideline, ("source", "version", "by", "at"), texts=("text",)),
-    Kind("intake", Intake, ("batch", "revisions", "sha256", "at")),
+    Kind("intake", Intake, ("batch", "revisions", "sha256", "at"), since=("originals",)),
+    Kind("evidence", Evidence, ("rights", "media_type", "size", "sha256", "by", "at"), texts=("name",)),
     Kind("retraction", Retraction, ("batch", "by", "at"), texts=("reason",)),
     Kind("takedown", TakedownStep, ("takedown", "state", "matches", "sha256", "by", "at"), texts=("note",)),
     Kind("erased", Erased, ("kind", "row", "hashes", "takedown", "at")),
@@ -241,6 +248,10 @@ ANCHORS: list[Callable[[], Iterable[Anchor]]] = []
 """What neighbours know of the chain from elsewhere, such as the manifests of releases."""
 
 
+CHECKS: list[Callable[[], Iterable[str]]] = []
+"""What neighbours check of rows that a row of theirs vouches for; each yields what is wrong, in words."""
+
+
 def verify(
     *, anchors: Iterable[Anchor] = (), progress: Callable[[int, int], object] = lambda _done, _total: None
 ) -> Iterator[str]:
@@ -249,8 +260,12 @@ def verify(
     yield from _verify_chain(known, progress)
     yield from _unnoted()
     yield from _wrong_intakes()
+    yield from _wrong_originals()
     yield from _wrong_wordings()
+    yield from _wrong_files()
     yield from _unproven_records()
+    for check in CHECKS:
+        yield from check()
 
 
 def _verify_chain(known: dict[int, tuple[str, str]], progress: Callable[[int, int], object]) -> Iterator[str]:
@@ -311,6 +326,55 @@ def _wrong_intakes() -> Iterator[str]:
     """
     for (pk,) in _rows(sql):
         yield _("%(kind)s %(row)s was inserted with the history switched off") % {"kind": "revision", "row": pk}
+
+
+# The originals of a record and a batch stand in the order of the wordings that came in with them.
+_ORIGINALS = """
+    SELECT i.id, i.batch_id FROM review_intake i
+    CROSS JOIN LATERAL (
+        SELECT sha256(string_agg(it.said, ''::bytea ORDER BY o.place)) FROM unnest(i.revisions)
+        WITH ORDINALITY o(id, place) JOIN review_revision v ON v.id = o.id
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(decode(e.hashes->>'raw', 'hex'), sha256(t.raw)) || COALESCE(
+                decode(e.hashes->>'claimed_copyright', 'hex'),
+                sha256(convert_to(COALESCE(t.claimed_copyright, ''), 'UTF8'))
+            )
+            FROM review_original t LEFT JOIN review_erased e ON e.kind = 'original' AND e.row = t.id
+            WHERE t.record_id = v.record_id AND t.batch_id = i.batch_id ORDER BY t.id LIMIT 1 OFFSET (
+                SELECT count(*) FROM review_revision earlier
+                WHERE earlier.record_id = v.record_id AND earlier.batch_id = i.batch_id AND earlier.number < v.number
+            )
+        ) it(said)
+    ) now(sha256)
+    WHERE i.originals IS NOT NULL AND now.sha256 IS DISTINCT FROM i.originals ORDER BY i.id
+"""
+_TOO_MANY = """
+    SELECT max(t.id) FROM review_original t GROUP BY t.record_id, t.batch_id
+    HAVING count(*) > (
+        SELECT count(*) FROM review_revision v WHERE v.record_id = t.record_id AND v.batch_id = t.batch_id
+    ) ORDER BY 1
+"""
+
+
+def _wrong_originals() -> Iterator[str]:
+    """Name imports whose raw lines are not those that came in, and raw lines that came in by no import."""
+    for pk, batch in _rows(_ORIGINALS):
+        yield _("intake %(row)s of batch %(batch)s: its raw lines were changed or removed") % {
+            "row": pk,
+            "batch": batch,
+        }
+    for (pk,) in _rows(_TOO_MANY):
+        yield _("%(kind)s %(row)s was inserted with the history switched off") % {"kind": "original", "row": pk}
+
+
+def _wrong_files() -> Iterator[str]:
+    """Name the evidence whose file is not the one of its hash, unless it was erased."""
+    sql = """
+        SELECT t.id FROM review_evidence t LEFT JOIN review_erased e ON e.kind = 'evidence' AND e.row = t.id
+        WHERE sha256(t.data) <> t.sha256 AND (e.id IS NULL OR t.data <> ''::bytea) ORDER BY t.id
+    """
+    for (pk,) in _rows(sql):
+        yield _("evidence %(row)s was changed: its file is not that of its hash") % {"row": pk}
 
 
 def _wrong_wordings() -> Iterator[str]:

@@ -7,7 +7,7 @@ the first 2,000 characters of instruction, input and answer are searched, in thi
 are found in the same index.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from django.db import connection, models, transaction
@@ -34,6 +34,8 @@ ENOUGH = grams.RUN // 2
 FEW = 10_000
 """Candidates whose texts are looked at before anything else; of more, only those that a page asks for."""
 _WASTED = 0.5
+_EACH = 4
+"""Pairs by which each of many texts is looked up."""
 
 
 class Entry(NamedTuple):
@@ -75,6 +77,38 @@ def candidates(words: "Sequence[str]") -> list[int]:
     """
     wanted = [gram for word in words for gram in grams.grams(grams.folded(word))]
     return [int(pk) for pk in _candidates(list(dict.fromkeys(wanted)))]
+
+
+def candidates_of_each(texts: "Sequence[str]") -> "dict[int, list[int]]":
+    """Return the indexed records that may begin with, or hold, one of many texts, each with the places of those texts.
+
+    Read run by run, so that a list of some hundred texts costs little more than one.
+    """
+    wanted = {place: found for place, text in enumerate(texts) if (found := grams.grams(grams.folded(text))[:_EACH])}
+    shelves = sorted({grams.shelf_of(gram) for found in wanted.values() for gram in found})
+    meant: dict[int, list[int]] = {}
+    for run, records in SearchRun.objects.order_by("pk").values_list("pk", "records").iterator(chunk_size=50):
+        ids, contents = _ids(records), dict(_contents(run, shelves))
+        for place, found in wanted.items():
+            here = _together([grams.places_of(gram, contents[grams.shelf_of(gram)]) for gram in found])
+            for pk in ids[here]:
+                meant.setdefault(int(pk), []).append(place)
+    return meant
+
+
+def _contents(run: int, shelves: "Sequence[int]") -> "QuerySet[Any, Any]":
+    held: QuerySet[Any, Any] = SearchShelf.objects.filter(run=run, shelf__in=_listed(shelves))
+    return held.values_list("shelf", "content")
+
+
+def _together(places: "Sequence[grams.Places]") -> "grams.Places":
+    """Return the places that stand in each of these, the rarest first."""
+    first, *rest = sorted(places, key=len)
+    for others in rest:
+        if not len(first):
+            break
+        first = np.intersect1d(first, others, assume_unique=True)
+    return first
 
 
 def beyond() -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func, Q
+from django.db.models import DateTimeField, Exists, F, Func, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -75,11 +75,15 @@ def _note_matches(takedown: Takedown, found: "tracing.Found", *, keys: Sequence[
 
 @transaction.atomic
 def choose(takedown: Takedown, *, by: "User | None", included: Collection[int]) -> int:
-    """Include exactly these matches (by their ids) and no other; return how many are included now."""
+    """Include exactly these matches (by their ids) and no other; return how many are included now.
+
+    Matches of sources that are not the person's stay as they are.
+    """
     access.check_take_down(by)
     _locked(takedown, State.REQUESTED)
-    takedown.matches.exclude(pk__in=included).filter(is_included=True).update(is_included=False)
-    takedown.matches.filter(pk__in=included, is_included=False).update(is_included=True)
+    matches = matches_shown(takedown, by)
+    matches.exclude(pk__in=included).filter(is_included=True).update(is_included=False)
+    matches.filter(pk__in=included, is_included=False).update(is_included=True)
     return takedown.matches.filter(is_included=True).count()
 
 
@@ -91,6 +95,7 @@ def confirm(takedown: Takedown, *, by: "User | None") -> int:
     """
     access.check_take_down(by)
     _locked(takedown, State.REQUESTED)
+    check_reach(takedown, by)
     if not takedown.matches.filter(is_included=True).exists():
         raise Refused(_("Nothing is included in this takedown. Include at least one text, or close the request."))
     records = Record.objects.filter(takedown=None, pk__in=_included(takedown))
@@ -120,6 +125,7 @@ def reverse(takedown: Takedown, *, by: "User | None", note: str = "") -> int:
     """Bring back what was taken down, as it was, or close a request that was not confirmed; return the records."""
     access.check_take_down(by)
     _locked(takedown, State.REQUESTED, State.CONFIRMED)
+    check_reach(takedown, by)
     number = workflow.move(takedown.records.all(), cause=Cause.TAKE_DOWN, by=by, takedown=None)
     _turn(takedown, State.REVERSED, by, note=note, erase_after=None)
     return number
@@ -149,9 +155,39 @@ def _step(takedown: Takedown, by: "User | None", note: str = "") -> None:
     )
 
 
-def check_erasable(takedown: Takedown) -> None:
-    """Refuse to erase what has not been confirmed, or was brought back."""
+def check_erasable(takedown: Takedown, *, by: "User | None") -> None:
+    """Refuse to erase what has not been confirmed, or was brought back, or reaches beyond the person's sources."""
     _locked(takedown, State.CONFIRMED)
+    check_reach(takedown, by)
+
+
+def visible_to(user: "User") -> "QuerySet[Takedown]":
+    """Return the takedowns that concern the person's sources, and those that they wrote down themselves."""
+    limited_to = access.limited_to(user)
+    if not limited_to:
+        return Takedown.objects.all()
+    theirs = TakedownMatch.objects.filter(takedown=OuterRef("pk"), record__source__in=limited_to)
+    return Takedown.objects.filter(Exists(theirs) | Q(by=user))
+
+
+def matches_shown(takedown: Takedown, by: "User | None") -> "QuerySet[TakedownMatch]":
+    """Return the matches that the person may look through: those of their sources, and hashes that nobody has."""
+    limited_to = access.limited_to(by) if by else frozenset()
+    matches = takedown.matches.all()
+    return matches.filter(Q(record=None) | Q(record__source__in=limited_to)) if limited_to else matches
+
+
+def out_of_reach(takedown: Takedown, by: "User | None") -> int:
+    """Return how many texts are included that are of sources which are not the person's."""
+    included = takedown.matches.filter(is_included=True)
+    return included.count() - matches_shown(takedown, by).filter(is_included=True).count()
+
+
+def check_reach(takedown: Takedown, by: "User | None") -> None:
+    """Refuse what would concern texts that the person may not see."""
+    if out_of_reach(takedown, by):
+        message = _("This takedown concerns sources that are not yours as well. A manager of all of them decides it.")
+        raise Refused(message, ground=Ground.FORBIDDEN)
 
 
 def forget_passages(takedown: Takedown) -> None:
@@ -184,9 +220,11 @@ def suspended(takedown: Takedown) -> list[str]:
     return sorted({name for ask in SUSPENDED for name in ask(concerned)}) if concerned else []
 
 
-def exported(takedowns: "QuerySet[Takedown]") -> Iterator[dict[str, str]]:
+def exported(takedowns: "QuerySet[Takedown]", *, by: "User | None" = None) -> Iterator[dict[str, str]]:
     """Yield the list of what is taken down, for another data set: hashes and references, never a text."""
-    in_force = Q(takedown__state__in=[State.CONFIRMED, State.ERASED], is_included=True, takedown__in=takedowns)
+    limited_to = access.limited_to(by) if by else frozenset()
+    theirs = Q(record=None) | Q(record__source__in=limited_to) if limited_to else Q()
+    in_force = theirs & Q(takedown__state__in=[State.CONFIRMED, State.ERASED], is_included=True, takedown__in=takedowns)
     named = {"reference": F("takedown__reference"), "number": F("takedown"), "on": F("takedown__received_on")}
     matches = TakedownMatch.objects.filter(in_force).annotate(**named).order_by("takedown", "pk")
     for match in matches.values("key", *named).iterator(chunk_size=2000):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from review import blind
+from review import blind, evidence
 from review.comments import comments_for
 from review.models import Cause, Decision, Record, Revision, Rights
 
@@ -68,6 +68,6 @@ def _decided(decisions: list[Decision]) -> list[Event]:
 
 
 def _rights(record: int, of_decisions: set[int | None] | None, by: "User") -> list[Event]:
-    rows = Rights.objects.filter(record=record).select_related("by")
+    rows = Rights.objects.filter(record=record).select_related("by").prefetch_related(evidence.LISTED)
     visible = [row for row in rows if of_decisions is None or row.by_id == by.pk or row.pk in of_decisions]
     return [Event("rights", row.at, row.by, row) for row in visible]

@@ -1,7 +1,7 @@
 """Finding the records that a takedown request means, however little it says of them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import batched
 from typing import Any, Self
@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from review import duplicates, origins, search
-from review.models import Record, Rights, Source
+from review.models import Record, Revision, Rights, Source
 from review.refused import Ground, Refused
 from review.text.minhash import squeezed
 from review.text.signature import duplicate_key
@@ -117,8 +117,7 @@ def find(asked: Asked) -> Found:
     found |= dict.fromkeys(_exact(asked), 1.0)
     for passage in asked.passages:
         found |= dict.fromkeys(_containing(passage), 1.0)
-    for text in asked.texts:
-        found |= dict.fromkeys(_holding(text, search.candidates(_clauses(text[:BEGINNING]))), 1.0)
+    found |= dict.fromkeys(_holding_any(asked.texts), 1.0)
     if len(found) > MOST:
         said = {"found": len(found), "most": MOST}
         message = _(
@@ -192,8 +191,20 @@ def _containing(passage: str) -> Iterator[int]:
 
 def _clauses(passage: str) -> list[str]:
     """Return the longest stretches of a passage without a mark or a blank: white space seldom stands inside of one."""
-    stretches = sorted(set(re.findall(r"\w{2,}", passage)), key=lambda each: (-len(each), each))
-    return stretches[:CLAUSES]
+    stretches = re.findall(r"\w{2,}", passage) or re.findall(r"\S{2,}", passage)
+    return sorted(set(stretches), key=lambda each: (-len(each), each))[:CLAUSES]
+
+
+def _holding_any(texts: Sequence[str]) -> Iterator[int]:
+    """Yield the indexed records of which a wording holds one of these texts."""
+    squeezed_texts = [squeezed(text) for text in texts]
+    meant = search.candidates_of_each([max(_clauses(text[:BEGINNING]) or [""], key=len) for text in texts])
+    for part in batched(sorted(meant), AT_ONCE):
+        wordings = Revision.objects.filter(record__in=part).values_list("record", "instruction", "input", "output")
+        for record, *parts in wordings.iterator(chunk_size=AT_ONCE):
+            whole = squeezed(*parts)
+            if any(squeezed_texts[place] in whole for place in meant[record]):
+                yield record
 
 
 def _every_record() -> Iterator[int]:

@@ -5,6 +5,7 @@ from exports.models.policy import Mix, Policy, check_is_flag
 from exports.models.release import (
     BAD_VERSION,
     FROZEN,
+    FROZEN_SINCE,
     INTERNAL,
     NOT_INTERNAL,
     VERSION,
@@ -17,6 +18,7 @@ from exports.models.webhook import Delivery, Event, Webhook
 __all__ = [
     "BAD_VERSION",
     "FROZEN",
+    "FROZEN_SINCE",
     "INTERNAL",
     "NOT_INTERNAL",
     "PATH",

@@ -25,6 +25,8 @@ FROZEN = (
     *("app_version", "cut_at", "records", "sources", "held_back", "anchor", "aliases", "agreement"),
 )
 """What the cut decides of a release, for good."""
+FROZEN_SINCE = ("rows_sha256",)
+"""The same, of releases that were cut since the column is there."""
 
 
 def _changes(*fields: str) -> pgtrigger.Q:
@@ -100,6 +102,7 @@ class Release(models.Model):
     )
     aliases = models.JSONField(_("merged labels"), default=dict)
     agreement = models.JSONField(_("agreement"), default=dict)
+    rows_sha256 = models.BinaryField(_("sha256 of the rows"), max_length=32, null=True)
 
     built_at = models.DateTimeField(_("built at"), null=True, blank=True)
     manifest_sha256 = models.CharField(_("sha256 of the manifest"), max_length=64, blank=True, default="")
@@ -189,7 +192,7 @@ class Release(models.Model):
             pgtrigger.Protect(
                 name="frozen",
                 operation=pgtrigger.Update,
-                condition=~pgtrigger.Q(old__state="planned") & _changes(*FROZEN),
+                condition=~pgtrigger.Q(old__state="planned") & _changes(*FROZEN, *FROZEN_SINCE),
             ),
             pgtrigger.Protect(
                 name="proof_frozen",

@@ -16,7 +16,7 @@ from review.models.original import Duplicate, Original
 from review.models.proof import Proof
 from review.models.record import Record, State
 from review.models.revision import NO_METADATA, Revision
-from review.models.rights import NO_COPYRIGHT_STATED, Licence, Rights
+from review.models.rights import NO_COPYRIGHT_STATED, Evidence, Licence, Rights
 from review.models.seal import Erased, Intake, Seal, Unsealed
 from review.models.searchtext import SearchRun, SearchShelf, SearchText
 from review.models.source import AnswerFrom, Category, Method, Source
@@ -41,6 +41,7 @@ __all__ = [
     "Draw",
     "Duplicate",
     "Erased",
+    "Evidence",
     "Flag",
     "Gold",
     "GoldAnswer",

@@ -156,3 +156,50 @@ class Rights(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_licence_display()} {self.holder}".strip()
+
+
+class Evidence(models.Model):
+    """A file that a decision on rights rests on: a letter, a contract, a picture of a page. Kept as it came."""
+
+    class MediaType(models.TextChoices):
+        PDF = "application/pdf", "PDF"
+        PNG = "image/png", "PNG"
+        JPEG = "image/jpeg", "JPEG"
+        TEXT = "text/plain", _("text")
+
+    rights = models.ForeignKey(
+        Rights,
+        models.PROTECT,
+        related_name="files",
+        verbose_name=_("rights decision"),
+    )
+    name = models.CharField(_("name of the file"), max_length=200)
+    media_type = models.CharField(_("kind of file"), max_length=20, choices=MediaType)
+    size = models.PositiveIntegerField(_("bytes"))
+    sha256 = models.BinaryField(_("sha256"), max_length=32)
+    data = models.BinaryField(_("content"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    at = models.DateTimeField(_("at"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("evidence")
+        verbose_name_plural = _("evidence")
+        triggers: ClassVar = sealed("evidence", "name", "data")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="review_evidence_kind_known",
+                condition=Q(media_type__in=["application/pdf", "image/png", "image/jpeg", "text/plain"]),
+            ),
+            models.CheckConstraint(name="review_evidence_size", condition=Q(size__range=(1, 10 << 20))),
+            models.UniqueConstraint(name="review_evidence_once", fields=["rights", "sha256"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

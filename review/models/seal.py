@@ -44,12 +44,14 @@ class Unsealed(models.Model):
 class Intake(models.Model):
     """A chunk of an import as it came in: the audit row of its wordings, which have none of their own.
 
-    `sha256` is that of the content hashes of `revisions`, one after the other.
+    `sha256` is that of the content hashes of `revisions`, one after the other; `originals` that of the hashes of the
+    raw line and the claimed copyright text of each.
     """
 
     batch = models.ForeignKey("review.Batch", models.PROTECT, related_name="intakes", verbose_name=_("batch"))
     revisions = ArrayField(models.BigIntegerField(), verbose_name=_("revisions"))
     sha256 = models.BinaryField(_("sha256"), max_length=32)
+    originals = models.BinaryField(_("sha256 of the raw lines"), max_length=32, null=True)
     at = models.DateTimeField(_("at"), db_default=Now())
 
     class Meta:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import access, rights
+from review import access, rights, takedowns
 from review.models import Licence, Record, Takedown
 from review.refused import Refused
 from review.views.answers import Request, SeeOther, for_managers
@@ -27,7 +27,7 @@ def index(request: Request) -> HttpResponse:
     objections = objections.filter(record__source__in=limited_to) if limited_to else objections
     context = {
         "objections": Paginator(objections, PAGE).get_page(request.GET.get("page")),
-        "open_takedowns": Takedown.objects.filter(state=Takedown.State.REQUESTED).count(),
+        "open_takedowns": takedowns.visible_to(request.user).filter(state=Takedown.State.REQUESTED).count(),
     }
     return render(request, "review/rights_index.html", context)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from review import access, rights
+from review import access, evidence, rights
 from review.models import Batch, Licence, Method, Record, Rights, Source
 from review.refused import Refused
 from review.text.rules import RULES
@@ -156,7 +156,7 @@ def _in_effect(owner: Owner, source: Source) -> InEffect:
 
 def _decisions(source: Source) -> "QuerySet[Rights]":
     concerned = Rights.objects.filter(Q(source=source) | Q(batch__source=source))
-    return concerned.select_related("by", "batch").order_by("-pk")[:LATEST_DECISIONS]
+    return concerned.select_related("by", "batch").prefetch_related(evidence.LISTED).order_by("-pk")[:LATEST_DECISIONS]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from review import access, erasure, takedowns
+from review import erasure, takedowns
 from review.forms_takedown import ImportForm, RequestForm
 from review.models import Takedown
 from review.refused import Refused
@@ -30,7 +30,7 @@ MATCHES_ON_A_PAGE = 200
 @for_managers
 def index(request: Request) -> HttpResponse:
     """List the takedowns, the latest first."""
-    counted = Takedown.objects.annotate(texts=Count("matches", filter=Q(matches__is_included=True)))
+    counted = takedowns.visible_to(request.user).annotate(texts=Count("matches", filter=Q(matches__is_included=True)))
     listed = Paginator(counted.order_by("-pk"), PAGE).get_page(request.GET.get("page"))
     return render(request, "review/takedowns.html", {"takedowns": listed})
 
@@ -77,20 +77,26 @@ def _asked(request: Request, form: "ConcernForm", template: str, write: Any) -> 
 @for_managers
 def show(request: Request, pk: int) -> HttpResponse:
     """Show one takedown with what was found."""
-    return _show(request, get_object_or_404(Takedown, pk=pk))
+    return _show(request, _takedown(request, pk))
+
+
+def _takedown(request: Request, pk: int) -> Takedown:
+    """Return a takedown; one that concerns none of the person's sources does not exist for them."""
+    return get_object_or_404(takedowns.visible_to(request.user), pk=pk)
 
 
 def _show(request: Request, takedown: Takedown, refused: Refused | None = None) -> HttpResponse:
-    found = takedown.matches.select_related("record__source", "record__revision").order_by("-similarity", "pk")
+    shown = takedowns.matches_shown(takedown, request.user)
+    found = shown.select_related("record__source", "record__revision").order_by("-similarity", "pk")
     matches = Paginator(found, MATCHES_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "takedown": takedown,
         "matches": matches,
-        "included": takedown.matches.filter(is_included=True).count(),
+        "included": shown.filter(is_included=True).count(),
+        "out_of_reach": takedowns.out_of_reach(takedown, request.user),
         "steps": takedown.steps.select_related("by").order_by("pk"),
         "releases": takedowns.suspended(takedown),
         "refused": refused,
-        "limited_to": access.limited_to(request.user),
     }
     return render(request, "review/takedown.html", context, status=refusal(refused) if refused else 200)
 
@@ -99,10 +105,11 @@ def _show(request: Request, takedown: Takedown, refused: Refused | None = None) 
 @for_managers
 def choose(request: Request, pk: int) -> HttpResponse:
     """Keep which of the texts on this page are included."""
-    takedown = get_object_or_404(Takedown, pk=pk)
+    takedown = _takedown(request, pk)
     shown = {int(given) for given in request.POST.getlist("shown") if given.isdecimal() and len(given) < 19}  # noqa: PLR2004  bigint
     chosen = {int(given) for given in request.POST.getlist("included") if given.isdecimal() and len(given) < 19}  # noqa: PLR2004
-    elsewhere = takedown.matches.filter(is_included=True).exclude(pk__in=shown).values_list("pk", flat=True)
+    kept = takedowns.matches_shown(takedown, request.user).filter(is_included=True).exclude(pk__in=shown)
+    elsewhere = kept.values_list("pk", flat=True)
     try:
         takedowns.choose(takedown, by=request.user, included=chosen | set(elsewhere))
     except Refused as refused:
@@ -115,7 +122,7 @@ def choose(request: Request, pk: int) -> HttpResponse:
 @for_managers
 def confirm(request: Request, pk: int) -> HttpResponse:
     """Take down what is included."""
-    takedown = get_object_or_404(Takedown, pk=pk)
+    takedown = _takedown(request, pk)
     try:
         number = takedowns.confirm(takedown, by=request.user)
     except Refused as refused:
@@ -129,7 +136,7 @@ def confirm(request: Request, pk: int) -> HttpResponse:
 @for_managers
 def reverse_(request: Request, pk: int) -> HttpResponse:
     """Bring back what was taken down, or close a request that was not confirmed."""
-    takedown = get_object_or_404(Takedown, pk=pk)
+    takedown = _takedown(request, pk)
     try:
         number = takedowns.reverse(takedown, by=request.user, note=request.POST.get("note", "")[:20_000])
     except Refused as refused:
@@ -143,7 +150,7 @@ def reverse_(request: Request, pk: int) -> HttpResponse:
 @for_managers
 def erase(request: Request, pk: int) -> HttpResponse:
     """Erase the texts for good, once the person has typed the number of the takedown."""
-    takedown = get_object_or_404(Takedown, pk=pk)
+    takedown = _takedown(request, pk)
     if request.POST.get("number", "").strip() != str(pk):
         unsure = Refused(_("Type the number of the takedown to erase its texts. There is no way back."))
         return _show(request, takedown, unsure)
@@ -160,15 +167,18 @@ def erase(request: Request, pk: int) -> HttpResponse:
 @for_managers
 def receipt(request: Request, pk: int) -> HttpResponse:
     """Show what the requester may be handed, to print."""
-    takedown = get_object_or_404(Takedown, pk=pk)
+    takedown = _takedown(request, pk)
+    if takedowns.out_of_reach(takedown, request.user):
+        raise Http404
     return render(request, "review/takedown_receipt.html", takedowns.receipt(takedown))
 
 
 @require_safe
 @for_managers
-def export_list(_request: Request) -> HttpResponse:
-    """Give the list of all that is taken down, in hashes alone."""
-    lines = [json.dumps(entry, ensure_ascii=False) for entry in takedowns.exported(Takedown.objects.all())]
+def export_list(request: Request) -> HttpResponse:
+    """Give the list of all that is taken down, as far as the person may see, in hashes alone."""
+    given = takedowns.exported(takedowns.visible_to(request.user), by=request.user)
+    lines = [json.dumps(entry, ensure_ascii=False) for entry in given]
     answer = HttpResponse("\n".join([*lines, ""]) if lines else "", content_type="application/jsonl; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="takedowns.jsonl"'
     return answer

@@ -11,14 +11,16 @@ from django.db.models import F, QuerySet
 from exports import cutting, releases
 from exports.models import Release, ReleaseRow
 from exports.options import Options
+from review import sealing
 from review.decisions import decide
-from review.models import Cause, Licence, Record, Source, State, Takedown, User, Verdict, Withdrawal
+from review.models import Cause, Licence, Record, Seal, Source, State, Takedown, User, Verdict, Withdrawal
 from review.refused import Ground, Refused
 from review.retractions import retract
 from review.rights import decide_rights
 from review.workflow import move
 from tests.exports.conftest import Approved, approve_waiting, cut, policy
 from tests.factories import add_records, approve, candidate, judgement, record
+from tests.review.forging import forge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 EVERY = [*Licence.values, None]
@@ -245,3 +247,23 @@ def test_cut_states_how_far_those_agree_who_judged_the_same(lin: User, mei: User
     }
     assert release.agreement["alpha_verdict"] == 1
     assert 0 < release.agreement["edit_distance"] < 1
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "DELETE FROM exports_releaserow WHERE position = 2",
+        "UPDATE exports_releaserow SET rights_id = NULL WHERE position = 1",
+        "UPDATE exports_releaserow SET position = 4 WHERE position = 3",
+    ],
+)
+def test_rows_changed_behind_the_history_are_named(approved: Approved, forgery: str) -> None:
+    approved(3)
+    release = cut()
+    sealing.seal()
+    assert list(sealing.verify()) == []
+    forge(forgery)
+    assert list(sealing.verify()) == ["release v1: its rows were changed, removed or added to"]
+    forge("UPDATE exports_release SET rows_sha256 = NULL")
+    seal = Seal.objects.get(kind="release", row=release.pk)
+    assert list(sealing.verify()) == [f"release {release.pk} was changed, or its seal {seal.no}"]

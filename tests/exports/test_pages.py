@@ -1,9 +1,10 @@
+import html
 import re
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -20,6 +21,7 @@ from exports.models import Artifact, Release
 from exports.standing import PATIENCE_SECONDS, Asked, standing
 from review import rights, workflow
 from review.models import Cause, Record, Source, Takedown, User
+from review.retractions import retract
 from tests.exports.conftest import Approved, built, cut
 
 if TYPE_CHECKING:
@@ -466,3 +468,31 @@ def test_deciding_rights_changes_the_plan(manager: Client, gao: User, approved: 
     assert manager.get(PLAN).context["plan"].total == 0
     rights.decide_rights(Source.objects.get(slug="zhihu"), by=gao, licence="CC-BY-4.0", holder="某人")
     assert manager.get(f"{PLAN}?{urlencode({'policy': 'open'})}").context["plan"].total == 5
+
+
+def test_each_count_of_what_is_held_back_leads_to_exactly_those_records(
+    manager: Client, approved: Approved, gao: User, law_gee: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exports.views.held.PAGE", 2)
+    approved(5)
+    approved(3, licence=None)
+    approved(2, licence="restricted")
+    approved(4, source="mba", licence="CC-BY-NC-4.0")
+    for taken in Record.objects.filter(batch=approved(2)):
+        take_down(taken)
+    retract(approved(1, source="mba"), by=None)
+    plan = manager.get(PLAN, {"policy": "open"})
+    links = [html.unescape(link) for link in re.findall(r'href="(/exports/new/held/[^"]+)"', plan.content.decode())]
+    assert len(links) == sum(len(reasons) for reasons in plan.context["plan"].held_back.values()) == 5
+    for link in links:
+        asked = dict(parse_qsl(urlsplit(link).query))
+        number, found, after = plan.context["plan"].held_back[asked["source"]][asked["reason"]], [], "0"
+        while after:
+            page = manager.get(f"{link}&after={after}")
+            assert page.context["number"] == number
+            found += [each.pk for each in page.context["records"]]
+            after = page.context["following"]
+        assert (len(found), len(set(found))) == (number, number)
+    assert manager.get("/exports/new/held/", asked | {"reason": "none"}).status_code == 404
+    gao.sources.set([law_gee])
+    assert manager.get(links[0]).status_code == 404

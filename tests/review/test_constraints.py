@@ -19,6 +19,7 @@ from review.models import (
     Decision,
     Draft,
     Erased,
+    Evidence,
     Flag,
     Gold,
     Guideline,
@@ -81,6 +82,12 @@ def decision(of: Record, by: User, **fields: object) -> Decision:
         "request_id": uuid4(),
     }
     return Decision.objects.create(record=of, reviewer=by, **values | fields)
+
+
+def evidence(of: Record, **fields: object) -> Evidence:
+    rights, _created = Rights.objects.get_or_create(scope="record", record=of, licence="MIT", published_text="某人")
+    values = {"name": "a.txt", "media_type": "text/plain", "size": 1, "sha256": b"0" * 32, "data": b"x"}
+    return Evidence.objects.create(rights=rights, **values | fields)
 
 
 def claim(of: Record, by: User, purpose: str = "review") -> Claim:
@@ -149,6 +156,9 @@ BREACHES: dict[str, Breach] = {
         " FROM review_revision WHERE record_id = %s",
         r.pk,
     ),
+    "review_evidence_kind_known": lambda r, *_: evidence(r, media_type="text/html"),
+    "review_evidence_once": lambda r, *_: (evidence(r), evidence(r)),
+    "review_evidence_size": lambda r, *_: evidence(r, size=(10 << 20) + 1),
     "review_rights_licence_known": lambda r, *_: Rights.objects.create(
         scope="record", record=r, licence="mine", published_text="x"
     ),
@@ -298,6 +308,7 @@ def test_history_tables_are_append_only() -> None:
         "intake",
         "proof",
         "erased",
+        "evidence",
         "takedownstep",
         *("bulkchange", "draw", "goldanswer"),
     }

@@ -1,20 +1,27 @@
 """Rights: how their text is worded, what a file claims of them, and what reviewers object to."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import translation
 
-from review import rights
+from review import erasure, evidence, rights, sealing, takedowns
 from review.decisions import SaidOfRights
-from review.models import NO_COPYRIGHT_STATED, Batch, Decision, Licence, Move, Record, Rights, Source, User
+from review.models import NO_COPYRIGHT_STATED, Batch, Decision, Evidence, Licence, Move, Record, Rights, Source, User
 from review.refused import Refused
 from review.rights import Claimed
 from review.text.claim import understood
+from review.tracing import Asked
 from tests.factories import add_records, approve, candidate, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -203,3 +210,98 @@ class TestObjections:
 
 def _objection() -> SaidOfRights:
     return SaidOfRights(Decision.RightsSaid.OBJECT)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_managers_at_once_the_later_row_is_in_effect(ruozhiba: Source, gao: User) -> None:
+    written, write = threading.Event(), rights.write
+
+    def slowly(*args: Any, **said: Any) -> Rights:
+        row = write(*args, **said)
+        if said["licence"] == "MIT":
+            written.set()
+            time.sleep(0.3)
+        return row
+
+    def decide(licence: str) -> None:
+        try:
+            rights.decide_rights(Source.objects.get(pk=ruozhiba.pk), by=gao, licence=licence)
+        finally:
+            connection.close()
+
+    with patch.object(rights, "write", slowly):
+        first = threading.Thread(target=decide, args=["MIT"])
+        first.start()
+        assert written.wait(10)
+        second = threading.Thread(target=decide, args=["CC0-1.0"])
+        second.start()
+        first.join()
+        second.join()
+    ruozhiba.refresh_from_db()
+    assert ruozhiba.rights_id == Rights.objects.filter(source=ruozhiba).latest("pk").pk
+
+
+class TestEvidence:
+    LETTER = b"%PDF-1.7 a letter"
+
+    @pytest.fixture
+    def decided(self, ruozhiba: Source) -> Rights:
+        return rights.decide_rights(ruozhiba, by=None, licence="permission-granted", evidence="来信")
+
+    def test_a_letter_is_kept_and_handed_out_as_it_came(self, manager: Client, decided: Rights) -> None:
+        letter = SimpleUploadedFile("../信 一.pdf", self.LETTER)
+        for _twice in range(2):
+            answer = manager.post(f"/review/rights/{decided.pk}/attach/", {"file": letter})
+            letter.seek(0)
+        assert (answer.status_code, answer["Location"]) == (303, "/review/sources/ruozhiba/#decisions")
+        file = Evidence.objects.get()
+        assert (file.name, file.media_type, bytes(file.sha256)) == (
+            "信 一.pdf",
+            "application/pdf",
+            sha256(self.LETTER).digest(),
+        )
+        answer = manager.get(f"/review/evidence/{file.pk}/")
+        assert (answer.content, answer["Content-Type"]) == (self.LETTER, "application/pdf")
+        assert answer["Content-Disposition"].startswith("attachment;")
+        assert "信 一.pdf" in manager.get("/review/sources/ruozhiba/").content.decode()
+
+    @pytest.mark.parametrize("data", [b"", b"<html>\0", b"\xff\xfe\0", b"PK\x03\x04\xff", b"%PDF-" + bytes(10 << 20)])
+    def test_what_is_no_evidence_is_refused(self, manager: Client, decided: Rights, data: bytes) -> None:
+        file = SimpleUploadedFile("x.pdf", data) if data else ""
+        assert manager.post(f"/review/rights/{decided.pk}/attach/", {"file": file}).status_code == 303
+        assert not Evidence.objects.exists()
+
+    def test_only_managers_of_the_source_read_it(
+        self, client: Client, decided: Rights, gao: User, lin: User, law_gee: Source
+    ) -> None:
+        file = evidence.attach(decided, by=gao, name="a.pdf", data=self.LETTER)
+        client.force_login(lin)
+        assert client.get(f"/review/evidence/{file.pk}/").status_code == 403
+        assert "a.pdf" not in client.get("/review/sources/ruozhiba/").content.decode()
+        gao.sources.set([law_gee])
+        client.force_login(gao)
+        assert client.get(f"/review/evidence/{file.pk}/").status_code == 404
+        assert client.post(f"/review/rights/{decided.pk}/attach/").status_code == 404
+
+    def test_that_of_a_record_goes_with_its_texts(self, gao: User) -> None:
+        of_record = record()
+        own = rights.decide_rights(of_record, by=None, licence="MIT")
+        file = evidence.attach(own, by=gao, name="梅雨潭.pdf", data=self.LETTER)
+        sealing.seal()
+        takedown = takedowns.request(by=gao, requester="我", ground="无", asked=Asked(records=(of_record.pk,)))
+        takedowns.confirm(takedown, by=gao)
+        erasure.erase(takedown, by=gao)
+        file.refresh_from_db()
+        assert (file.name, bytes(file.data)) == ("—", b"")
+        assert not evidence.readable(gao).exists()
+        sealing.seal()
+        assert list(sealing.verify()) == []
+
+    def test_one_that_was_exchanged_is_named(self, decided: Rights, gao: User) -> None:
+        file = evidence.attach(decided, by=gao, name="a.pdf", data=self.LETTER)
+        sealing.seal()
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("UPDATE review_evidence SET data = 'x'")
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        assert list(sealing.verify()) == [f"evidence {file.pk} was changed: its file is not that of its hash"]

@@ -15,6 +15,7 @@ from review import decisions, rights, sealing
 from review.models import Decision, Intake, Move, Revision, Rights, Seal, Source, Unsealed, User
 from review.sealing import seal, verify
 from tests.factories import add_records, approve, candidate, record
+from tests.review.forging import forge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -23,14 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.core]
 def english() -> Iterator[None]:
     with translation.override("en"):
         yield
-
-
-def forge(statement: str, *parameters: object) -> None:
-    """Run a statement with the triggers off, as somebody with the keys of the database can."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement, parameters)
-        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def some_history(lin: User) -> Decision:
@@ -92,6 +85,21 @@ FORGERIES: dict[str, tuple[str, str]] = {
         "UPDATE review_revision SET sha256 = sha256('x') WHERE id = {imported}",
         "its wordings were changed or removed",
     ),
+    "a raw line": ("UPDATE review_original SET raw = 'x' WHERE record_id = {record}", "its raw lines were changed"),
+    "a claimed copyright text": (
+        "UPDATE review_original SET claimed_copyright = 'x' WHERE record_id = {record}",
+        "its raw lines were changed",
+    ),
+    "a removed raw line": ("DELETE FROM review_original WHERE record_id = {record}", "its raw lines were changed"),
+    "a raw line inserted later": (
+        (
+            'INSERT INTO review_original (record_id, batch_id, line, "offset", raw)'
+            " SELECT record_id, batch_id, 99, 0, raw FROM review_original WHERE record_id = {record}"
+        ),
+        "was inserted with the history switched off",
+    ),
+    "the hash of raw lines": ("UPDATE review_intake SET originals = sha256('x')", "was changed, or its seal"),
+    "a hash of raw lines that is gone": ("UPDATE review_intake SET originals = NULL", "was changed, or its seal"),
     "a row inserted later": (
         "INSERT INTO review_withdrawal (decision_id, kind, by_id, reason) VALUES ({decision}, 'undo', {person}, '')",
         "was inserted with the history switched off",

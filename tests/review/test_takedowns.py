@@ -275,6 +275,45 @@ def test_the_command_from_the_request_to_the_end(tmp_path: Path) -> None:
     assert [one["state"] for one in run("list")["takedowns"]] == ["reversed", "erased"]
 
 
+class TestOfAManagerOfSomeSources:
+    """What concerns other sources as well is for a manager of all of them."""
+
+    @pytest.fixture
+    def limited(self, client: Client, gao: User, ruozhiba: Source) -> Client:
+        gao.sources.set([ruozhiba])
+        client.force_login(gao)
+        return client
+
+    def test_what_concerns_none_of_theirs_does_not_exist_for_them(self, limited: Client) -> None:
+        elsewhere = asked_for(record("zhihu"))
+        assert f"/review/takedowns/{elsewhere.pk}/" not in limited.get("/review/takedowns/").content.decode()
+        for address in ("", "receipt/"):
+            assert limited.get(f"/review/takedowns/{elsewhere.pk}/{address}").status_code == 404
+        for verb in ("choose", "confirm", "reverse", "erase"):
+            assert limited.post(f"/review/takedowns/{elsewhere.pk}/{verb}/").status_code == 404
+
+    def test_what_is_theirs_alone_they_confirm(self, limited: Client) -> None:
+        own = asked_for(record("ruozhiba"))
+        assert limited.post(f"/review/takedowns/{own.pk}/confirm/").status_code == 303
+        assert limited.get(f"/review/takedowns/{own.pk}/receipt/").status_code == 200
+
+    def test_of_what_is_theirs_in_part_they_see_that_part(self, limited: Client, gao: User) -> None:
+        own, other = record("ruozhiba", output=POEM + "一"), record("zhihu", output=POEM + "二")
+        both = asked_for(own, other)
+        page = limited.get(f"/review/takedowns/{both.pk}/").content.decode()
+        assert POEM + "一" in page
+        assert POEM + "二" not in page
+        assert f"#{other.pk}" not in page
+        for verb in ("confirm", "reverse"):
+            assert limited.post(f"/review/takedowns/{both.pk}/{verb}/").status_code == 403
+        assert takedowns.choose(both, by=gao, included=[]) == 1
+        assert both.matches.get(is_included=True).record == other
+        takedowns.confirm(both, by=None)
+        assert limited.post(f"/review/takedowns/{both.pk}/erase/", {"number": both.pk}).status_code == 403
+        assert limited.get(f"/review/takedowns/{both.pk}/receipt/").status_code == 404
+        assert bytes(other.key).hex() not in limited.get("/review/takedowns/export/").content.decode()
+
+
 class TestPages:
     @pytest.fixture
     def manager(self, client: Client, gao: User) -> Client:
