@@ -6,10 +6,9 @@ from django.views.decorators.http import require_safe
 from exports import cutting
 from exports.forms import HeldForm
 from exports.held import NEXT, WORDS
-from exports.views.answers import for_managers
 from review import access
 from review.models import Record
-from review.views.answers import Request, page
+from review.views.answers import Request, for_managers, page
 
 PAGE = 100
 
