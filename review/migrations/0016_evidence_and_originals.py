@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("review", "0014_origins"),
+        ("review", "0015_figures_from_indexes"),
     ]
 
     operations = [
