@@ -50,6 +50,10 @@ test: environment-dev ## run every test (ARGS=… goes to pytest)
 faults: environment-dev ## kill parts of a running system at random, ten times over
 	@CQIA_FAULT_ROUNDS=10 $(PYTHON) -m pytest -n 0 -m slow tests/faults $(ARGS)
 
+.PHONY: soak
+soak: environment-dev ## let everything happen at once for half an hour, with faults (SOAK_MINUTES=…)
+	@SOAK_MINUTES=$${SOAK_MINUTES:-30} SOAK_REPORT=docs/soak.md $(PYTHON) -m pytest -n 0 -m slow tests/faults/test_soak.py $(ARGS)
+
 .PHONY: reviewers
 reviewers: environment-dev ## let 50 reviewers decide 10,000 records over three server processes
 	@REVIEWED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 tests/faults/test_many_reviewers.py $(ARGS)
