@@ -7,12 +7,11 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum, auto
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -20,6 +19,7 @@ from django.db.models import Max, Prefetch
 from psycopg.errors import LockNotAvailable
 
 from ingest import parts, prompts, rejects
+from ingest.ahead import InProcess, InThread
 from ingest.document import Unreadable
 from ingest.models import Chunk, Job, Part, Reject, Upload
 from ingest.parts import File
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 """How often a chunk is given to the database before the run gives up."""
 TURN_POLL_SECONDS = 0.005
+WORTH_A_PROCESS = 8 << 20
+"""Bytes of files from which on records are prepared in a process of its own; also where none is shared with others."""
 
 
 class Outcome(StrEnum):
@@ -164,7 +166,7 @@ def rehearse(  # noqa: PLR0913  what is asked for
     stages = Stages.of(source, also=rules, mapping=mapping, is_rehearsal=True)
     with closing(portions(files, stages=stages)) as coming:
         for portion in coming:
-            counted = intake.count_records(portion.prepared, ledger=ledger)
+            counted = intake.count_records(portion.entries, ledger=ledger)
             counted.dropped.update(portion.dropped)
             yield portion, counted
 
@@ -217,11 +219,17 @@ def _renew_connection() -> None:
         connection.close_if_unusable_or_obsolete()
 
 
+def _patience() -> float:
+    """Return the seconds that may pass before a lease is renewed."""
+    seconds: float = settings.INGEST_LEASE.total_seconds() / 4
+    return seconds
+
+
 def _bring_here(job: Job) -> None:
     """See to it that the files that are left to read stand on this machine's disk, however long they take to come."""
     left = [upload for upload in job.uploads.all() if upload.number >= job.cursor_file]
     coming = (depot.here(upload.path, sha256=bytes(upload.sha256).hex()) for upload in left)
-    with _Ahead(coming) as ahead:
+    with InThread(coming, patience=_patience()) as ahead:
         while ahead.take(meanwhile=lambda: _expect(_held(job).renew())):
             pass
 
@@ -243,14 +251,36 @@ def _read_alone(
     job: Job, files: Sequence[File], stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk
 ) -> Outcome:
     """Take in portion after portion, the next one prepared while the database is busy with the last."""
-    found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
-    with _settled_objects_spared(), closing(found), _Ahead(found) as ahead:
+    with (
+        _settled_objects_spared(),
+        _prepared(job, files, stages) as found,
+        InThread(found, patience=_patience()) as ahead,
+    ):
         while portion := ahead.take(meanwhile=lambda: _expect(_held(job).renew())):
             if chunk := _save(job, portion, meanwhile=ahead.begin):
                 on_chunk(chunk)
             if should_stop():
                 return Outcome.INTERRUPTED
     return Outcome.ENDED
+
+
+@contextmanager
+def _prepared(job: Job, files: Sequence[File], stages: Stages) -> Iterator[Iterator[Portion]]:
+    """Yield the portions that are left, of large files from a process beside this one."""
+    found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
+    left = sum(file.size for file in files) - job.cursor_offset
+    if left < WORTH_A_PROCESS or stages.model:
+        with closing(found):
+            yield found
+    else:
+        with closing(InProcess(map(_entering, found))) as beside:
+            yield beside
+
+
+def _entering(portion: Portion) -> Portion:
+    """Leave the candidates behind: what enters is in their entries."""
+    portion.prepared.clear()
+    return portion
 
 
 def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
@@ -288,33 +318,6 @@ def _enter(job: Job, part: Part, files: Sequence[File], stages: Stages, on_chunk
             return
         else:
             return
-
-
-class _Ahead[T]:
-    """Makes the next of some items in another thread, from the moment that it is told to begin."""
-
-    def __init__(self, items: Iterator[T]) -> None:
-        self._items = items
-        self._thread = ThreadPoolExecutor(1)
-        self._coming: Future[T | None] | None = None
-
-    def begin(self) -> None:
-        """Make the next item, unless that has begun."""
-        self._coming = self._coming or self._thread.submit(next, self._items, None)
-
-    def take(self, *, meanwhile: Callable[[], object]) -> T | None:
-        """Return the next item, None after the last; while it takes its time, `meanwhile` is called."""
-        self.begin()
-        coming, self._coming = self._coming, None
-        while coming and not wait([coming], settings.INGEST_LEASE.total_seconds() / 4).done:
-            meanwhile()
-        return coming.result() if coming else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._thread.shutdown()
 
 
 @contextmanager
@@ -387,7 +390,7 @@ def _spare_the_disk() -> None:
 
 
 def _write(job: Job, portion: Portion) -> Chunk:
-    counted = intake.add_records(portion.prepared, batch=job.batch)
+    counted = intake.add_records(portion.entries, batch=job.batch)
     dropped = counted.dropped + portion.dropped
     number = (job.chunks.aggregate(last=Max("number"))["last"] or 0) + 1
     chunk = Chunk.objects.create(

@@ -34,6 +34,8 @@ class Portion:
     end: int = 0
     last_line: int = 0
     prepared: list[intake.Prepared] = field(default_factory=list)
+    """The candidates, for those who show them; where they only enter, their entries are enough."""
+    entries: list[intake.Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
@@ -44,7 +46,7 @@ class Portion:
     @property
     def read(self) -> int:
         """How many records it holds, those that are refused or dropped included."""
-        return len(self.prepared) + len(self.refusals) + self.dropped.total()
+        return len(self.entries) + len(self.refusals) + self.dropped.total()
 
 
 def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0) -> Generator[Portion]:
@@ -138,7 +140,9 @@ def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stage
     if isinstance(record, Dropped):
         portion.dropped[record.reason] += 1
         return
-    portion.prepared.append(intake.prepared(record, source=stages.source))
+    candidate = intake.prepared(record, source=stages.source)
+    portion.prepared.append(candidate)
+    portion.entries.append(candidate.entry)
     for key in record.unknown_keys:
         if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
             portion.unknown_keys[key] += 1

@@ -154,7 +154,7 @@ def _texts(preview: Preview, stages: Stages) -> "Iterator[tuple[int, Texts]]":
         portion = _first_portion(look, untouched) if left and not look.trouble else None
         for item in portion.prepared[:left] if portion else ():
             left -= 1
-            yield item.candidate.line, item.texts(stages.source)
+            yield item.candidate.line, item.texts
 
 
 def written(spec: "Mapping[str, object]") -> str:
@@ -204,7 +204,7 @@ def _first_portion(look: Look, stages: Stages) -> Portion | None:
 def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> None:
     if portion is None:
         return
-    counted = intake.count_records(portion.prepared, ledger=ledger)
+    counted = intake.count_records(portion.entries, ledger=ledger)
     dropped = counted.dropped + portion.dropped
     preview.counts.update(read=portion.read, rejected=len(portion.refusals), dropped=dropped.total())
     for name in ("new", "changed", "unchanged", "duplicate"):

@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import orjson
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from review import unread, workflow
 from review.flags import Places, places
-from review.models import Cause, Intake, State
+from review.models import Cause, State
+from review.text import copying
 from review.text.rules import Texts
-from review.text.signature import content_hash, duplicate_key
+from review.text.signature import content_hash_of, duplicate_key
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -74,61 +73,90 @@ class Counted:
 
 
 @dataclass(slots=True)
-class Prepared:
-    """A candidate with its key and its content, the source's defaults filled in: all that needs no database."""
+class Entry:
+    """What the database is given of a candidate: all of it made ready, so that it can be sent between processes."""
 
-    candidate: Candidate
     key: bytes
     content: bytes
-    major: Sequence[str]
-    minor: Sequence[str]
-    domain: Sequence[str]
+    external_id: str | None
+    line: int
+    offset: int
+    length: int
+    """Characters of instruction, input and output."""
+    is_answered: bool
     answer_from: str
-    flags: Places = field(default_factory=dict)
+    wording: bytes
+    """What the row of its revision holds behind the ids, as COPY takes it."""
+    original: bytes
+    """The same of its original."""
+    original_hashes: bytes
+    """Of what stood in the file: the hash of the raw line, and that of the copyright text that it claims."""
+    flags: tuple[bytes, ...]
+    """The same of each of its flags."""
     revision: int = 0
 
     @property
     def state(self) -> State:
-        return State.WAITING if self.candidate.output.strip() else State.UNANSWERED
-
-    def original_hashes(self) -> bytes:
-        """Return the hashes of what stood in the file: of the raw line and of the copyright text that it claims."""
-        claimed = self.candidate.claimed_copyright or ""
-        return sha256(self.candidate.raw).digest() + sha256(claimed.encode()).digest()
-
-    def texts(self, source: "Source") -> Texts:
-        """Return what rules look at."""
-        candidate = self.candidate
-        texts = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
-        return Texts(*texts, self.major, self.minor, self.domain, self.answer_from, source.names)
+        return State.WAITING if self.is_answered else State.UNANSWERED
 
     def wanted(self, rule: "Looks") -> int:
         """Return how many decisions are wanted, by the source's rule for second looks."""
-        candidate = self.candidate
-        length = len(candidate.instruction) + len(candidate.input) + len(candidate.output)
-        is_flagged = bool(self.flags)
-        return rule.wanted(self.key, length=length, answer_from=self.answer_from, is_flagged=is_flagged)
+        return rule.wanted(self.key, length=self.length, answer_from=self.answer_from, is_flagged=bool(self.flags))
+
+
+class Prepared(NamedTuple):
+    """A candidate that is ready to enter: all that needs no database is done."""
+
+    candidate: Candidate
+    texts: Texts
+    """What rules look at, the source's defaults filled in."""
+    flags: Places
+    entry: Entry
 
 
 def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
-    """Do for `add_records` what can be done ahead of it, in another thread: it touches no database."""
+    """Do for `add_records` what can be done ahead of it, in another thread or process: it touches no database."""
     major, minor = _labels(candidate.major, source.major), _labels(candidate.minor, source.minor)
     domain = _labels(candidate.domain, source.domain)
     answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
-    content = content_hash(
-        instruction=candidate.instruction,
-        input=candidate.input,
-        output=candidate.output,
-        major=major,
-        minor=minor,
-        domain=domain,
-        metadata=candidate.metadata,
+    said = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
+    texts = Texts(*said, major, minor, domain, answer_from, source.names)
+    flags = places(texts, source=source)
+    return Prepared(candidate, texts, flags, _entry(candidate, texts, flags))
+
+
+def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
+    said = [text.encode() for text in texts[:4]]
+    answer_from = texts.answer_from or ""
+    content = content_hash_of((*said, answer_from.encode()), (texts.major, texts.minor, texts.domain))
+    instruction, given, output, metadata = map(copying.data, said)
+    labels = copying.jsonb({"major": texts.major, "minor": texts.minor}) + copying.jsonb(texts.domain)
+    return Entry(
+        duplicate_key(*texts[:3]),
+        content,
+        candidate.external_id,
+        candidate.line,
+        candidate.offset,
+        length=len(texts.instruction) + len(texts.input) + len(texts.output),
+        is_answered=bool(texts.output.strip()),
         answer_from=answer_from,
+        wording=b"".join(
+            [instruction, given, output, labels, metadata, copying.text(answer_from), copying.data(content)]
+        ),
+        original=_original(candidate),
+        original_hashes=sha256(candidate.raw).digest() + sha256((candidate.claimed_copyright or "").encode()).digest(),
+        flags=tuple([copying.text(rule) + copying.jsonb([tuple(s) for s in spans]) for rule, spans in flags.items()]),
     )
-    key = duplicate_key(candidate.instruction, candidate.input, candidate.output)
-    made = Prepared(candidate, key, content, major, minor, domain, answer_from)
-    made.flags = places(made.texts(source), source=source)
-    return made
+
+
+def _original(candidate: Candidate) -> bytes:
+    return b"".join(
+        [
+            *(copying.integer(candidate.line), copying.bigint(candidate.offset), copying.data(candidate.raw)),
+            copying.boolean(candidate.claimed_human_verified),
+            *(copying.optional(candidate.claimed_copyright), copying.texts(candidate.repairs)),
+        ]
+    )
 
 
 def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
@@ -139,7 +167,7 @@ def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
 
 
 @transaction.atomic
-def add_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, batch: "Batch") -> Counted:
+def add_records(candidates: Iterable[Candidate] | Sequence[Entry], *, batch: "Batch") -> Counted:
     """Take in a chunk of candidates (a few thousand at a time) of one batch, all or none, and count them.
 
     The counts and what is stored do not depend on how the lines of a batch are cut into chunks. Runs inside the
@@ -153,7 +181,7 @@ def add_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, batch: 
     return ledger.counted
 
 
-def count_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, ledger: "Ledger") -> Counted:
+def count_records(candidates: Iterable[Candidate] | Sequence[Entry], *, ledger: "Ledger") -> Counted:
     """Count a chunk as `add_records` would, without writing; the ledger carries what earlier chunks would have done."""
     ledger.enter(_ready(candidates, ledger.batch))
     counted = ledger.counted
@@ -161,8 +189,8 @@ def count_records(candidates: Iterable[Candidate] | Sequence[Prepared], *, ledge
     return counted
 
 
-def _ready(candidates: Iterable[Candidate] | Sequence[Prepared], batch: "Batch") -> list[Prepared]:
-    return [item if isinstance(item, Prepared) else prepared(item, source=batch.source) for item in candidates]
+def _ready(candidates: Iterable[Candidate] | Sequence[Entry], batch: "Batch") -> list[Entry]:
+    return [item if isinstance(item, Entry) else prepared(item, source=batch.source).entry for item in candidates]
 
 
 @dataclass(slots=True)
@@ -184,9 +212,9 @@ class _Known:
     """Of the wording that was imported last."""
     is_repeated: bool = True
     """That wording came in with this very batch."""
-    first: Prepared | None = None
+    first: Entry | None = None
     """The line that makes it, when this chunk does."""
-    current: Prepared | None = None
+    current: Entry | None = None
     """The line whose wording it has in the end, when that is one of this chunk."""
 
 
@@ -208,12 +236,12 @@ class Ledger:
         self._records = {known.pk: known for known in self._names.values() if known.pk}
         self.counted = Counted()
         self.new: list[_Known] = []
-        self.revisions: list[tuple[_Known, int, Prepared]] = []
-        self.duplicates: list[tuple[_Known, Prepared]] = []
-        self.waves: list[dict[int, Prepared]] = [{}]
+        self.revisions: list[tuple[_Known, int, Entry]] = []
+        self.duplicates: list[tuple[_Known, Entry]] = []
+        self.waves: list[dict[int, Entry]] = [{}]
         self._freed: set[bytes] = set()
 
-    def enter(self, incoming: Sequence[Prepared]) -> None:
+    def enter(self, incoming: Sequence[Entry]) -> None:
         """Decide on every line of a chunk, in order."""
         self._look_up(incoming)
         for item in incoming:
@@ -221,12 +249,12 @@ class Ledger:
         self.counted.new = len(self.new)
         self.counted.duplicate = len(self.duplicates)
 
-    def _enter(self, item: Prepared) -> None:
+    def _enter(self, item: Entry) -> None:
         if item.key in self._forbidden:
             self._drop(self._forbidden[item.key])
             return
         by_key = self._keys.get(item.key)
-        known = by_key or self._names.get(item.candidate.external_id or "")
+        known = by_key or self._names.get(item.external_id or "")
         if known is None:
             self._add(item)
         elif known.takedown is not None:
@@ -241,15 +269,15 @@ class Ledger:
     def _drop(self, takedown: int) -> None:
         self.counted.dropped[f"takedown {takedown}"] += 1
 
-    def _add(self, item: Prepared) -> None:
+    def _add(self, item: Entry) -> None:
         known = _Known(item.key, content=item.content, first=item, current=item)
         self._keys[item.key] = known
-        if item.candidate.external_id is not None:
-            self._names[item.candidate.external_id] = known
+        if item.external_id is not None:
+            self._names[item.external_id] = known
         self.new.append(known)
         self.revisions.append((known, 1, item))
 
-    def _change(self, known: _Known, item: Prepared) -> None:
+    def _change(self, known: _Known, item: Entry) -> None:
         """Give a record of the source another wording: the current one, or where decided, one that waits beside it."""
         self.counted.changed += 1
         known.number += 1
@@ -263,7 +291,7 @@ class Ledger:
         self._keys[item.key] = known
         known.key, known.is_touched, known.current = item.key, True, item
 
-    def _into_wave(self, known: _Known, item: Prepared) -> None:
+    def _into_wave(self, known: _Known, item: Entry) -> None:
         """Put off the UPDATE of a record that is there; one that takes a key given up in this wave goes into the next.
 
         Within one statement PostgreSQL checks a unique index row by row, in an order of its own.
@@ -274,7 +302,7 @@ class Ledger:
         self.waves[-1][known.pk] = item
         self._freed.add(known.key)
 
-    def _look_up(self, incoming: Sequence[Prepared]) -> None:
+    def _look_up(self, incoming: Sequence[Entry]) -> None:
         keys = _bytea_array([item.key for item in incoming])
         self._forbidden = dict(_rows(_FORBIDDEN, [keys]))
         for key, pk, source, is_touched, takedown in _rows(_BY_KEY, [self.batch.pk, keys]):
@@ -286,9 +314,9 @@ class Ledger:
                 self._keys[key] = self._records[pk]
         self._look_up_names(incoming)
 
-    def _look_up_names(self, incoming: Sequence[Prepared]) -> None:
+    def _look_up_names(self, incoming: Sequence[Entry]) -> None:
         """Find the records that may get another wording, and those that then lose a key to a line that follows."""
-        named = [(item.key, item.candidate.external_id) for item in incoming if item.candidate.external_id is not None]
+        named = [(item.key, item.external_id) for item in incoming if item.external_id is not None]
         names = {name for key, name in named if key not in self._keys} - self._names.keys()
         asked: set[str] = set()
         while names:
@@ -357,17 +385,20 @@ def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
     if ledger.duplicates:
         _copy(cursor, "review_duplicate", _duplicate_rows(ledger))
     if ledger.revisions:
-        _write_audit_row(ledger)
+        _write_audit_row(cursor, ledger)
     unread.note([known.pk for known in ledger.new])
 
 
-def _write_audit_row(ledger: Ledger) -> None:
+def _write_audit_row(cursor: "CursorWrapper", ledger: Ledger) -> None:
     """Write the one row that the hash chain seals for all wordings of the chunk."""
     items = [item for _known, _number, item in ledger.revisions]
     content = sha256(b"".join([item.content for item in items])).digest()
-    originals = sha256(b"".join([item.original_hashes() for item in items])).digest()
-    revisions = [item.revision for item in items]
-    Intake.objects.create(batch=ledger.batch, revisions=revisions, sha256=content, originals=originals)
+    originals = sha256(b"".join([item.original_hashes for item in items])).digest()
+    revisions = unread.array([item.revision for item in items])
+    cursor.execute(
+        "INSERT INTO review_intake (batch_id, revisions, sha256, originals) VALUES (%s, CAST(%s AS bigint[]), %s, %s)",
+        [ledger.batch.pk, revisions, content, originals],
+    )
 
 
 def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:
@@ -379,118 +410,68 @@ def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:
     return [pk for (pk,) in cursor.fetchall()]
 
 
-_COLUMNS: dict[str, dict[str, str]] = {
-    "review_revision": {
-        "id": "int8",
-        "record_id": "int8",
-        "number": "int2",
-        "instruction": "text",
-        "input": "text",
-        "output": "text",
-        "task_type": "jsonb",
-        "domain": "jsonb",
-        "metadata": "text",
-        "answer_from": "varchar",
-        "sha256": "bytea",
-        "batch_id": "int8",
-    },
-    "review_record": {
-        "id": "int8",
-        "source_id": "int8",
-        "external_id": "varchar",
-        "key": "bytea",
-        "batch_id": "int8",
-        "wanted": "int2",
-        "state": "varchar",
-        "revision_id": "int8",
-    },
-    "review_original": {
-        "record_id": "int8",
-        "batch_id": "int8",
-        "line": "int4",
-        "offset": "int8",
-        "raw": "bytea",
-        "claimed_human_verified": "bool",
-        "claimed_copyright": "text",
-        "repairs": "varchar[]",
-    },
-    "review_flag": {"record_id": "int8", "revision_id": "int8", "rule": "varchar", "spans": "jsonb"},
-    "review_duplicate": {"record_id": "int8", "batch_id": "int8", "line": "int4", "offset": "int8"},
+_COLUMNS = {
+    "review_revision": (
+        *("id", "record_id", "number", "batch_id"),
+        *("instruction", "input", "output", "task_type", "domain", "metadata", "answer_from", "sha256"),
+    ),
+    "review_record": ("id", "source_id", "external_id", "key", "batch_id", "wanted", "state", "revision_id"),
+    "review_original": (
+        *("record_id", "batch_id"),
+        *("line", "offset", "raw", "claimed_human_verified", "claimed_copyright", "repairs"),
+    ),
+    "review_flag": ("record_id", "revision_id", "rule", "spans"),
+    "review_duplicate": ("record_id", "batch_id", "line", "offset"),
 }
 
-type _Rows = Iterator[tuple[object, ...]]
+type _Rows = Iterator[bytes]
 
 
 def _copy(cursor: "CursorWrapper", table: str, rows: _Rows) -> None:
+    """Send the rows at once: in many small pieces, sending would wait for the thread that prepares the next chunk."""
     columns = _COLUMNS[table]
     names = ", ".join(f'"{name}"' for name in columns)
+    begin = copying.count(len(columns))
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(list(columns.values()))
-        for row in rows:
-            copy.write_row(row)
+        copy.write(copying.BEGIN + b"".join([begin + row for row in rows]) + copying.END)
 
 
 def _revision_rows(ledger: Ledger) -> _Rows:
+    batch = copying.bigint(ledger.batch.pk)
     for known, number, item in ledger.revisions:
-        candidate = item.candidate
-        yield (
-            item.revision,
-            known.pk,
-            number,
-            candidate.instruction,
-            candidate.input,
-            candidate.output,
-            _jsonb({"major": item.major, "minor": item.minor}),
-            _jsonb(item.domain),
-            candidate.metadata,
-            item.answer_from,
-            item.content,
-            ledger.batch.pk,
-        )
-
-
-def _jsonb(value: object) -> Jsonb:
-    return Jsonb(value, orjson.dumps)
+        identity = copying.bigint(item.revision) + copying.bigint(known.pk) + copying.smallint(number)
+        yield identity + batch + item.wording
 
 
 def _record_rows(ledger: Ledger) -> _Rows:
     rule = ledger.batch.source.second_look_rule
+    source, batch = copying.bigint(ledger.batch.source_id), copying.bigint(ledger.batch.pk)
     for known in ledger.new:
         first, current = known.first, known.current
         if first and current:
-            yield (
-                known.pk,
-                ledger.batch.source_id,
-                first.candidate.external_id,
-                known.key,
-                ledger.batch.pk,
-                first.wanted(rule),
-                current.state.value,
-                current.revision,
+            yield b"".join(
+                [
+                    *(copying.bigint(known.pk), source, copying.optional(first.external_id)),
+                    *(copying.data(known.key), batch, copying.smallint(first.wanted(rule))),
+                    *(copying.text(current.state.value), copying.bigint(current.revision)),
+                ]
             )
 
 
 def _original_rows(ledger: Ledger) -> _Rows:
+    batch = copying.bigint(ledger.batch.pk)
     for known, _number, item in ledger.revisions:
-        candidate = item.candidate
-        yield (
-            known.pk,
-            ledger.batch.pk,
-            candidate.line,
-            candidate.offset,
-            candidate.raw,
-            candidate.claimed_human_verified,
-            candidate.claimed_copyright,
-            list(candidate.repairs),
-        )
+        yield copying.bigint(known.pk) + batch + item.original
 
 
 def _flag_rows(ledger: Ledger) -> _Rows:
     for known, _number, item in ledger.revisions:
-        for rule, spans in item.flags.items():
-            yield known.pk, item.revision, rule, _jsonb([tuple(span) for span in spans])
+        owner = copying.bigint(known.pk) + copying.bigint(item.revision)
+        yield from [owner + flag for flag in item.flags]
 
 
 def _duplicate_rows(ledger: Ledger) -> _Rows:
+    batch = copying.bigint(ledger.batch.pk)
     for known, item in ledger.duplicates:
-        yield known.pk, ledger.batch.pk, item.candidate.line, item.candidate.offset
+        place = copying.integer(item.line) + copying.bigint(item.offset)
+        yield copying.bigint(known.pk) + batch + place

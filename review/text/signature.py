@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Neither byte occurs in UTF-8, so that no text can imitate the end of a field or of a list's item.
 _FIELD_END = b"\xff"
@@ -32,11 +32,18 @@ def content_hash(  # noqa: PLR0913 -- a revision's content has these eight parts
 ) -> bytes:
     """32 bytes that change with every change of a revision's content, be it one blank or the order of its labels."""
     texts = [_encoded(text) for text in (instruction, input, output, metadata, answer_from)]
-    lists = [b"".join([_encoded(label) + _ITEM_END for label in labels]) for labels in (major, minor, domain)]
-    return hashlib.sha256(_FIELD_END.join(texts + lists)).digest()
+    return content_hash_of(texts, (major, minor, domain))
+
+
+def content_hash_of(texts: Iterable[bytes], labels: Iterable[Sequence[str]]) -> bytes:
+    """The same of texts that are encoded already, in the order of :func:`content_hash`, and of the three lists."""
+    lists = [b"".join([_encoded(label) + _ITEM_END for label in given]) for given in labels]
+    return hashlib.sha256(_FIELD_END.join([*texts, *lists])).digest()
 
 
 def _canonical(text: str) -> bytes:
+    if not text:
+        return b""
     return _encoded(unicodedata.normalize("NFC", "".join(text.split())))
 
 

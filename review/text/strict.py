@@ -7,8 +7,9 @@ surrogate, no number that is not finite, no key given twice, bounded length and 
 import json
 import math
 import re
-from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, NoReturn, cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self, cast
 
 import orjson
 
@@ -191,6 +192,10 @@ class Faulty(ValueError):  # noqa: N818 -- named like the two below: what the in
         self.pointer = pointer
         self.parameters: Parameters = parameters
 
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[str, str]]:
+        """Come through between processes whole."""
+        return partial(type(self), **dict[str, Any](self.parameters)), (self.code, self.pointer)
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message('en')}"
 
@@ -352,19 +357,17 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_integer)
 def _entries(value: object) -> int:
     """How many object entries ``value`` holds; -1 when it may be too deep, or a number in it may have been rounded."""
     entries = 0
-    level = [value]
+    level = [value]  # strings are left out: there is nothing in them to count
     for _ in range(MAX_DEPTH):
         below: list[object] = []
         for item in level:
             kind = type(item)
-            if kind is str:
-                continue
             if kind is dict:
                 members = cast("dict[str, object]", item)
                 entries += len(members)
-                below.extend(members.values())
+                below += [value for value in members.values() if type(value) is not str]
             elif kind is list:
-                below.extend(cast("list[object]", item))
+                below += [value for value in cast("list[object]", item) if type(value) is not str]
             elif kind is float and abs(cast("float", item)) >= _TOO_LARGE:
                 return -1
         if not below:

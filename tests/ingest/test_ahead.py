@@ -1,0 +1,148 @@
+"""The next item is made beside the last one: in a thread, or in a process that ends with whoever began it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from ingest import pipeline
+from ingest.ahead import Died, InProcess, InThread
+from ingest.document import Unreadable
+from ingest.models import Chunk, Job
+from review import retractions
+from review.models import Flag, Original, Record, Revision
+from tests.faults.processes import until
+from tests.ingest.faulty_lines import good_lines, line, record
+from tests.ingest.importing import counts, fresh, imported, submitted
+
+
+def failing() -> Iterator[int]:
+    yield 1
+    raise Unreadable("damaged", kind="gzip")
+
+
+def its_own_process() -> Iterator[int]:
+    yield os.getpid()
+    time.sleep(60)
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_a_process_makes_the_items_in_their_order() -> None:
+    with closing(InProcess(iter(range(1, 100)))) as made:
+        assert list(made) == list(range(1, 100))
+
+
+def test_what_making_an_item_raises_is_raised_by_who_takes_it() -> None:
+    with closing(InProcess(failing())) as made:
+        assert next(made) == 1
+        with pytest.raises(Unreadable) as raised:
+            next(made)
+    assert (raised.value.code, raised.value.parameters) == ("damaged", {"kind": "gzip"})
+
+
+def test_a_process_that_is_killed_is_missed() -> None:
+    with closing(InProcess(its_own_process())) as made:
+        os.kill(next(made), signal.SIGKILL)
+        with pytest.raises(Died):
+            next(made)
+
+
+def test_a_process_ends_when_nobody_takes_its_items_any_more() -> None:
+    with closing(InProcess(its_own_process())) as made:
+        pid = next(made)
+    assert not is_there(pid)
+
+
+def test_a_process_ends_with_the_one_that_began_it() -> None:
+    def items() -> Iterator[bytes]:
+        while True:
+            yield bytes(1 << 20)
+
+    told, tell = os.pipe()
+    if not (child := os.fork()):  # it is killed before it could come back
+        made = InProcess(items())
+        next(made)
+        os.write(tell, str(made.pid).encode())
+        time.sleep(60)
+    beside = int(os.read(told, 20))
+    assert is_there(beside)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    until(lambda: not is_there(beside))
+
+
+def test_while_the_next_item_takes_its_time_something_else_is_done() -> None:
+    def slow() -> Iterator[str]:
+        until(lambda: calls)
+        yield "late"
+
+    calls: list[None] = []
+    with InThread(slow(), patience=0.01) as ahead:
+        assert ahead.take(meanwhile=lambda: calls.append(None)) == "late"
+        assert ahead.take(meanwhile=lambda: None) is None
+
+
+def stored(job: Job) -> list[object]:
+    """All that came in with a job, but for the numbers of rows."""
+    of = {"record__batch": job.batch_id}
+    return [
+        list(Record.objects.filter(batch=job.batch_id).order_by("key").values_list("key", "state", "external_id")),
+        list(Revision.objects.filter(**of).order_by("record__key").values_list("instruction", "output", "sha256")),
+        list(Original.objects.filter(**of).order_by("line").values_list("line", "offset", "raw", "repairs")),
+        list(Flag.objects.filter(**of).order_by("record__key", "rule").values_list("rule", "spans")),
+        counts(job),
+    ]
+
+
+LINES = [
+    *good_lines(7),
+    b"[]",
+    good_lines(1)[0],
+    line(record(8) | {"output": "加微信号：abc_12345，\u00a0打 13812345678。 "}),
+]
+
+
+@pytest.mark.core
+@pytest.mark.django_db
+def test_an_import_is_the_same_whether_prepared_in_a_process_or_not(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.INGEST_CHUNK_RECORDS = 3
+    rules = ["plain_spaces", "trim_blanks"]
+    job = imported(b"\n".join(LINES), rules=rules)
+    alone = stored(job)
+    retractions.retract(job.batch, by=None, reason="")
+    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
+    beside = imported(b"\n".join(LINES), rules=rules)
+    assert stored(beside) == alone
+    assert counts(beside) == {"read": 10, "new": 8, "duplicate": 1, "rejected": 1}
+
+
+@pytest.mark.core
+@pytest.mark.django_db
+def test_a_job_whose_process_is_killed_goes_on_with_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.INGEST_CHUNK_RECORDS = 3
+    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
+    job = submitted(b"\n".join(LINES))
+
+    def kill(_chunk: Chunk) -> None:
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            if Path(f"/proc/{child}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+    with suppress(Died):  # all may have been made already
+        pipeline.run(job.pk, on_chunk=kill)
+    assert fresh(job).state in {Job.State.QUEUED, Job.State.DONE}
+    pipeline.run(job.pk)
+    assert fresh(job).state == Job.State.DONE
+    assert counts(job) == {"read": 10, "new": 8, "duplicate": 1, "rejected": 1}
