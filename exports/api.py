@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Exists
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -21,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
-from exports import feed, ranges, storage
+from exports import aliases, feed, ranges, storage
 from exports.downloads import record_download
 from exports.facts import MANIFEST, moment
 from exports.filters import RecordFilters
@@ -31,7 +32,7 @@ from exports.policies import DEFAULT
 from exports.rows import live_lines
 from exports.tokens import BearerAuthentication, HasScope, has_scope
 from exports.writers import WRITERS
-from review.models import Record, Scope
+from review.models import Label, Record, Scope
 from review.refused import Refused
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class RecordStream(ExportView):
             raise ValidationError({"detail": _("The filters cannot be used as they are."), "problems": problems})
         count = filters.qs.count()
         convert = WRITERS[filters.form_name].line if filters.form_name != CQIA else None
-        lines = live_lines(filters.qs, convert)
+        lines = live_lines(filters.qs, convert, aliases.current() if policy.are_labels_merged else None)
         answer = StreamingHttpResponse(_begun(lines), content_type=TYPES[".jsonl"])
         answer["X-Record-Count"] = str(count)
         answer["Cache-Control"] = "no-store"
@@ -131,7 +132,7 @@ class ChangeStream(ExportView):
             raise ValidationError(problem | {"problems": {"cursor": problem}}) from refused
         upto = feed.last()
         answer = StreamingHttpResponse(
-            _begun(feed.lines(begin, upto, policy.licences, without=policy.holds_back_flags)),
+            _begun(feed.lines(begin, upto, policy)),
             content_type=TYPES[".jsonl"],
         )
         answer["X-Cursor"] = str(upto)
@@ -142,7 +143,8 @@ class ChangeStream(ExportView):
 
 def _policy(request: Request, slug: str) -> Policy:
     """Return the policy asked for; one for use in the house needs its own scope."""
-    policies = {policy.slug: policy for policy in Policy.objects.order_by("slug")}
+    asked = {"are_labels_merged": Exists(Label.objects.filter(alias_of__isnull=False))}
+    policies = {policy.slug: policy for policy in Policy.objects.annotate(**asked).order_by("slug")}
     if slug not in policies:
         problem = {"detail": _("There is no such policy."), "allowed": list(policies)}
         raise ValidationError({"detail": _("The filters cannot be used as they are."), "problems": {"policy": problem}})

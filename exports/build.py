@@ -7,10 +7,11 @@ been overtaken writes nothing more, and its folder is thrown away.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from socket import gethostname
-from time import monotonic
+from time import monotonic, sleep
 from typing import Self
 
 from django.conf import settings
@@ -18,19 +19,14 @@ from django.db import transaction
 from django.db.models import DateTimeField, F, Func, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from exports import card, changes, croissant, dataset_info, folders, manifest, storage
+from exports import card, changes, croissant, dataset_info, folders, manifest, portions, storage
 from exports.facts import CARD, CHANGES, CROISSANT, DATASET_INFO, MANIFEST, Facts, File, SourceFacts, gathered
 from exports.models import Artifact, Release
-from exports.options import Options
-from exports.parts import SourceFiles
-from exports.rows import frozen_rows
 from review import depot
 from review.refused import Refused
 
 LEASE = timedelta(minutes=2)
 HEARTBEAT_SECONDS = 10.0
-PAGE_ROWS = 8192
-BLOCK_BYTES = 256 * 1024
 STAGING = ".building-"
 """A folder that is being written is called so, then by the release's number and something random."""
 
@@ -41,6 +37,13 @@ WORDED: dict[str, Callable[[Release, Facts], str]] = {
 }
 """The files that the program words itself, beside those that list the others."""
 
+SHARED_FROM = 50_000
+"""Records from which on others are told that there is work."""
+WAIT_SECONDS = 0.2
+
+type Tell = Callable[[int, int], object]
+"""Called with a release and the number of other workers that would find work."""
+
 type Progress = Callable[[int, int], object]
 """Called with the number of records written, and of all."""
 
@@ -49,7 +52,9 @@ class Busy(Exception):  # noqa: N818  a state, not an error
     """Another process builds this release at this moment, or has taken its build over."""
 
 
-def build(release_id: int, *, progress: Progress = lambda _done, _total: None) -> Release:
+def build(
+    release_id: int, *, progress: Progress = lambda _done, _total: None, tell: Tell = lambda _release, _others: None
+) -> Release:
     """See to it that the folder of a release stands, whole and as it was first written, and return the release.
 
     Raises `Busy` while another process is at it, `Refused` when the release cannot be written, and `OSError` when the
@@ -62,8 +67,11 @@ def build(release_id: int, *, progress: Progress = lambda _done, _total: None) -
         root = storage.folder_of(release).parent
         root.mkdir(parents=True, exist_ok=True)
         with folders.staged(root, STAGING, tag=f"{release.pk}.") as folder:
-            if not storage.is_intact(release):
-                _write(folder, release, claim, progress)
+            try:
+                if not storage.is_intact(release):
+                    _write(folder, release, claim, progress, tell)
+            finally:
+                portions.clear(release, folder)
         claim.end()
     except BaseException as error:
         claim.give_up(error)
@@ -166,8 +174,8 @@ class _Claim:
             self.owned().filter(state=Release.State.CUT).update(state=Release.State.FAILED)
 
 
-def _write(folder: Path, release: Release, claim: _Claim, progress: Progress) -> None:
-    sources, files = _write_sources(folder, release, claim, progress)
+def _write(folder: Path, release: Release, claim: _Claim, progress: Progress, tell: Tell) -> None:
+    sources, files = _write_sources(folder, release, claim, progress, tell)
     texts = _texts(release, sources, files)
     files += [_write_text(folder, release, name, text) for name, text in texts.items()]
     with transaction.atomic():
@@ -180,43 +188,28 @@ def _write(folder: Path, release: Release, claim: _Claim, progress: Progress) ->
 
 
 def _write_sources(
-    folder: Path, release: Release, claim: _Claim, progress: Progress
+    folder: Path, release: Release, claim: _Claim, progress: Progress, tell: Tell
 ) -> tuple[list[SourceFacts], list[File]]:
-    sources = [SourceFacts(described) for described in release.sources]
-    options, moment = Options.from_json(release.options), storage.moment_of(release)
-    files: list[File] = []
-    position = 0
-    for source in sources:
-        end = position + source.records
-        with SourceFiles(folder, source.slug, options, moment) as written:
-            while position < end:
-                claim.renew()
-                upto = min(position + PAGE_ROWS, end)
-                source.kinds.update(_write_page(release, position, upto, written))
-                position = upto
-                progress(position, release.records)
-        files += written.files
-    return sources, files
+    """Write the files of every source, beside whoever is told that there is work."""
+    portions.lay_out(release, folder)
+    if release.records >= SHARED_FROM:
+        tell(release.pk, len(release.sources) - 1)
+
+    while portions.is_open(release):
+        claim.renew()
+        part = portions.take(release.pk)
+        others = portions.written(release.pk)
+        if part:
+            report = partial(_report, progress, others, release.records)
+            portions.write(part, release, before=claim.renew, after=report)
+        else:
+            progress(others, release.records)
+            sleep(WAIT_SECONDS)
+    return portions.gather(release, folder)
 
 
-def _write_page(release: Release, after: int, upto: int, written: SourceFiles) -> list[bytes]:
-    """Write the rows at positions `after` + 1 to `upto` and return their kinds."""
-    lines: list[bytes] = []
-    about: list[bytes] = []
-    kinds: list[bytes] = []
-    size = 0
-    for line, head, tail, kind in frozen_rows(release.pk, after, upto, release.aliases):
-        lines.append(line)
-        about.append(head + sha256(line).hexdigest().encode() + tail)
-        kinds.append(kind)
-        size += len(line)
-        if size > BLOCK_BYTES:
-            written.add(lines, about)
-            lines, about, size = [], [], 0
-    written.add(lines, about)
-    if len(kinds) != upto - after:
-        raise Refused(_("Rows of release “%(version)s” are missing.") % {"version": release.version})
-    return kinds
+def _report(progress: Progress, others: int, total: int, done: int) -> None:
+    progress(others + done, total)
 
 
 def _texts(release: Release, sources: list[SourceFacts], files: list[File]) -> dict[str, str]:

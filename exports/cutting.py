@@ -11,12 +11,12 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from exports import history
+from exports import aliases, history
 from exports.facts import ALL
 from exports.models import BAD_VERSION, INTERNAL, NOT_INTERNAL, VERSION, Release
 from exports.rows import held_back
 from review import quality, sealing
-from review.models import Label, Record, Source
+from review.models import Record, Source
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -176,24 +176,10 @@ def _finish(release: Release, released: dict[str, int], back: "Counts") -> None:
         sources=_described(released),
         held_back=back,
         anchor=sealing.anchor(),
-        aliases=_aliases(),
+        aliases=aliases.current(),
         agreement=_agreement(release, released),
         rows_sha256=RawSQL(history.ROWS, [release.pk]),  # noqa: S611  a constant
     )
-
-
-def _aliases() -> dict[str, dict[str, str]]:
-    """Return which labels are written as which others now, by kind; a chain of aliases is followed to its end."""
-    labels = {label.pk: label for label in Label.objects.all()}
-    found: dict[str, dict[str, str]] = {}
-    for label in labels.values():
-        last, seen = label, {label.pk}
-        while last.alias_of_id is not None and last.alias_of_id not in seen:
-            last = labels[last.alias_of_id]
-            seen.add(last.pk)
-        if last is not label:
-            found.setdefault(label.kind, {})[label.name] = last.name
-    return found
 
 
 def _agreement(release: Release, sources: "Collection[str]") -> dict[str, int | float | None]:

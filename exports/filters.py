@@ -1,8 +1,11 @@
 """The filters of the live stream: every one named, every value checked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_filters import (  # type: ignore[import-untyped]  # it has no types
     CharFilter,
@@ -12,6 +15,7 @@ from django_filters import (  # type: ignore[import-untyped]  # it has no types
     MultipleChoiceFilter,
 )
 
+from exports.aliases import written_as
 from exports.options import CQIA
 from exports.writers import WRITERS
 from review.models import AnswerFrom, Source
@@ -31,13 +35,17 @@ def _slugs() -> list[tuple[str, str]]:
     return [(slug, slug) for slug in Source.objects.order_by("slug").values_list("slug", flat=True)]
 
 
+def _any(lookup: str, values: "Iterable[object]") -> Q:
+    return reduce(or_, (Q(**{lookup: value}) for value in values))
+
+
 class RecordFilters(FilterSet):  # type: ignore[misc]  # django-filter has no types
     """What `/api/v1/export/records.jsonl` may be asked for; several values of one filter widen it."""
 
     source = MultipleChoiceFilter(field_name="source__slug", choices=_slugs, distinct=False)
     major = CharFilter(method="filter_major", max_length=MAX_LABEL_CHARACTERS)
     minor = CharFilter(method="filter_minor", max_length=MAX_LABEL_CHARACTERS)
-    domain = CharFilter(field_name="revision__domain", lookup_expr="contains", max_length=MAX_LABEL_CHARACTERS)
+    domain = CharFilter(method="filter_domain", max_length=MAX_LABEL_CHARACTERS)
     answer_from = MultipleChoiceFilter(field_name="revision__answer_from", choices=AnswerFrom.choices, distinct=False)
     licence = MultipleChoiceFilter(field_name="licence", distinct=False)
     verified_after = IsoDateTimeFilter(field_name="verdict__at", lookup_expr="gt")
@@ -48,12 +56,20 @@ class RecordFilters(FilterSet):  # type: ignore[misc]  # django-filter has no ty
         self.filters["licence"].extra["choices"] = [(licence, licence) for licence in sorted(licences)]
 
     def filter_major(self, records: "Records", _name: str, value: str) -> "Records":
-        """Those with this main task type."""
-        return records.filter(revision__task_type__contains={"major": [value]})
+        """Those with this main task type, as it is published."""
+        return records.filter(
+            _any("revision__task_type__contains", [{"major": [name]} for name in written_as("major", value)])
+        )
 
     def filter_minor(self, records: "Records", _name: str, value: str) -> "Records":
-        """Those with this fine task type."""
-        return records.filter(revision__task_type__contains={"minor": [value]})
+        """Those with this fine task type, as it is published."""
+        return records.filter(
+            _any("revision__task_type__contains", [{"minor": [name]} for name in written_as("minor", value)])
+        )
+
+    def filter_domain(self, records: "Records", _name: str, value: str) -> "Records":
+        """Those of this domain, as it is published."""
+        return records.filter(_any("revision__domain__contains", [[name] for name in written_as("domain", value)]))
 
     def filter_format(self, records: "Records", _name: str, _value: str) -> "Records":
         """The format changes how a record is written, not which ones there are."""

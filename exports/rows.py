@@ -6,6 +6,7 @@ LATERAL with OFFSET 0, so that a page of rows costs its look-ups by key and neve
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from review.models import NO_COPYRIGHT_STATED, Licence, Record, State, is_flagge
 from review.models.record import LIVE, SENT_BACK
 
 if TYPE_CHECKING:
+    from exports.aliases import Aliases
     from exports.writers.form import Convert
 
 PIECE_BYTES = 64 * 1024
@@ -154,15 +156,20 @@ def frozen_rows(
         "no_copyright": NO_COPYRIGHT_STATED,
         "unknown": Licence.UNKNOWN.value,
     }
+    line, values = _line(aliases)
+    return _copied(_FROZEN.replace("LINE", line), said | values, columns=4)
+
+
+def _line(aliases: Mapping[str, Mapping[str, str]] | None) -> tuple[str, dict[str, object]]:
+    """Return the SQL of a line whose labels stand under other names, and what it says by name."""
     if not aliases:
-        return _copied(_FROZEN.replace("LINE", LINE), said, columns=4)
-    merged = {kind: list(aliases.get(kind, ())) for kind in ("major", "minor", "domain")}
-    said |= merged | {"aliases": json.dumps(aliases, ensure_ascii=False)}
-    return _copied(_FROZEN.replace("LINE", ALIASED_LINE), said, columns=4)
+        return LINE, {}
+    values: dict[str, object] = {kind: list(aliases.get(kind, ())) for kind in ("major", "minor", "domain")}
+    return ALIASED_LINE, values | {"aliases": json.dumps(aliases, ensure_ascii=False)}
 
 
 _GIVEN = f"""
-    SELECT {LINE}, said.place FROM (
+    SELECT LINE, said.place FROM (
         SELECT asked.place, asked.revision_id, COALESCE(rights.published_text, %(no_copyright)s) AS copyright
         FROM unnest(%(revisions)s::bigint[], %(rights)s::bigint[]) WITH ORDINALITY
             AS asked (revision_id, rights_id, place)
@@ -173,16 +180,20 @@ _GIVEN = f"""
 """  # noqa: S608  the constants of this module
 
 
-def lines_of(wanted: Sequence[tuple[int, int | None]]) -> dict[tuple[int, int | None], bytes]:
+def lines_of(
+    wanted: Sequence[tuple[int, int | None]], aliases: "Aliases | None" = None
+) -> dict[tuple[int, int | None], bytes]:
     """Return the published line of each of these wordings under these rights: (revision, rights)."""
     if not wanted:
         return {}
-    said = {
+    said: dict[str, object] = {
         "revisions": [revision for revision, _rights in wanted],
         "rights": [rights for _revision, rights in wanted],
         "no_copyright": NO_COPYRIGHT_STATED,
     }
-    return {wanted[int.from_bytes(place) - 1]: line for line, place in _copied(_GIVEN, said, columns=2)}
+    line, values = _line(aliases)
+    rows = _copied(_GIVEN.replace("LINE", line), said | values, columns=2)
+    return {wanted[int.from_bytes(place) - 1]: line for line, place in rows}
 
 
 @dataclass(slots=True)
@@ -193,10 +204,12 @@ class _Page:
     is_cut_short: bool = False
 
 
-def live_lines(records: "QuerySet[Any, Any]", convert: "Convert | None" = None) -> Iterator[bytes]:
+def live_lines(
+    records: "QuerySet[Any, Any]", convert: "Convert | None" = None, aliases: "Aliases | None" = None
+) -> Iterator[bytes]:
     """Stream the lines of `records`, which come from `releasable()`, in the order of their ids, in pieces of 64 KiB.
 
-    `convert` writes each line in another form than the nine fields.
+    `convert` writes each line in another form than the nine fields; `aliases` name labels otherwise, by kind.
 
     Each page is read whole, in short statements, before the first piece of it is given away: however slow the reader
     is, no transaction waits for it. A failure of the database raises.
@@ -205,7 +218,7 @@ def live_lines(records: "QuerySet[Any, Any]", convert: "Convert | None" = None) 
     rows = FIRST_PAGE_ROWS
     while after is not None:
         upto = _page_end(after, rows)
-        page = _live_page(records, after, upto, convert)
+        page = _live_page(records, after, upto, convert, aliases)
         for start in range(0, len(page.data), PIECE_BYTES):
             yield page.data[start : start + PIECE_BYTES]
         after = page.last if page.is_cut_short else upto
@@ -221,22 +234,30 @@ def _page_end(after: int, rows: int) -> int | None:
     return approved.values_list("pk", flat=True)[rows - 1 : rows].first()
 
 
-def _live_page(records: "QuerySet[Any, Any]", after: int, upto: int | None, convert: "Convert | None" = None) -> _Page:
+def _live_page(
+    records: "QuerySet[Any, Any]",
+    after: int,
+    upto: int | None,
+    convert: "Convert | None" = None,
+    aliases: "Aliases | None" = None,
+) -> _Page:
     """Read the lines of `records` with ids above `after` up to `upto`, or fewer where they are very long."""
     inside = records.filter(pk__gt=after) if upto is None else records.filter(pk__gt=after, pk__lte=upto)
     chosen, parameters = inside.order_by("pk").values("pk", "revision_id", "copyright").query.sql_with_params()
+    line, named = _line(aliases)
+    values = [named[name] for name in re.findall(r"%\((\w+)\)s", line)]  # the ORM counts its parameters
     sql = f"""
-        SELECT {LINE}, said.id FROM (
+        SELECT {re.sub(r"%\(\w+\)s", "%s", line)}, said.id FROM (
             SELECT * FROM ({chosen}) chosen (id, revision_id, copyright) ORDER BY id OFFSET 0
         ) said {_WORDING} ORDER BY said.id
     """  # noqa: S608  the constants of this module, and what the ORM has compiled
     page, lines, size = _Page(), [], 0
-    for line, record in _copied(sql, parameters, columns=2):
+    for text, record in _copied(sql, [*values, *parameters], columns=2):
         if size >= 2 * PAGE_BYTES:
             page.is_cut_short = True
             continue
-        lines.append(convert(line) if convert else line)
-        size += len(line)
+        lines.append(convert(text) if convert else text)
+        size += len(text)
         page.last = int.from_bytes(record)
     page.data, page.rows = b"\n".join([*lines, b""]), len(lines)
     return page

@@ -2,12 +2,10 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from django.conf import settings
 from django.utils import timezone
 
-from exports.models import Release
+from exports.models import Release, ReleasePart
 
 PATIENCE_SECONDS = 10.0
 
@@ -22,7 +20,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`written` of the release's records stand on the disk, counted by whole sources; None when that is not known."""
+    """`written` of the release's records stand on the disk; None when that is not known. `source` is being written."""
 
     is_building: bool
     is_waiting: bool
@@ -52,9 +50,9 @@ def standing(release: Release, asked: Asked | None) -> Standing:
 
 
 def _written(release: Release) -> tuple[int | None, str]:
-    """Return the records of the sources that are written, and the one being written: sources are written in order."""
-    folder = next(Path(settings.RELEASE_ROOT).glob(f".building-{release.pk}.*"), None)
-    if folder is None:
+    """Return the records that are written, and the sources that are being written."""
+    parts = list(ReleasePart.objects.filter(release=release).order_by("after"))
+    if not parts:
         return None, ""
-    begun = [source for source in release.sources if (folder / "data" / f"{source['slug']}.jsonl").exists()]
-    return sum(source["records"] for source in begun[:-1]), begun[-1]["slug"] if begun else ""
+    slugs = [part.slug for part in parts if part.lease_until and not part.is_done]
+    return sum(part.written for part in parts), ", ".join(slugs)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exports.views import comparing, files, held, policies, publishing, releases, tokens, webhooks
+from exports.views import comparing, files, held, mixes, policies, publishing, releases, tokens, webhooks
 
 app_name = "exports"
 
@@ -18,6 +18,9 @@ urlpatterns = [
     path("webhooks/add/", webhooks.add, name="webhook-add"),
     path("webhooks/<int:pk>/switch-off/", webhooks.switch_off, name="webhook-switch-off"),
     path("webhooks/deliveries/<int:pk>/replay/", webhooks.replay, name="delivery-replay"),
+    path("mixes/", mixes.index, name="mixes"),
+    path("mixes/new/", mixes.create, name="mix-new"),
+    path("mixes/<slug:slug>/", mixes.edit, name="mix"),
     path("policies/", policies.index, name="policies"),
     path("policies/new/", policies.create, name="policy-new"),
     path("policies/<slug:slug>/", policies.edit, name="policy"),

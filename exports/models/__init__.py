@@ -1,6 +1,7 @@
 """What leaves the system: policies, releases and what they froze, the files that were written, who is told."""
 
 from exports.models.artifact import PATH, Artifact, Download
+from exports.models.part import ReleasePart
 from exports.models.policy import Mix, Policy, check_is_flag
 from exports.models.release import (
     BAD_VERSION,
@@ -30,6 +31,7 @@ __all__ = [
     "Mix",
     "Policy",
     "Release",
+    "ReleasePart",
     "ReleaseQuerySet",
     "ReleaseRow",
     "Webhook",

@@ -39,6 +39,9 @@ class Policy(models.Model):
         help_text=_("For training in the house: may hold texts of unknown rights, and is never published."),
     )
 
+    are_labels_merged: bool
+    """Set where a stream asks, with the policy, whether labels stand under other names."""
+
     class Meta:
         verbose_name = _("policy")
         verbose_name_plural = _("policies")

@@ -1,14 +1,16 @@
 """Releases: the list, the plan with its counts, the cut, and one release from its cut to its download."""
 
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError as BrokerError
@@ -17,16 +19,20 @@ from exports import checking, releases, tasks
 from exports.facts import CARD
 from exports.forms import CutForm, PlanForm
 from exports.held import held
-from exports.models import Artifact, Policy, Release
+from exports.models import Artifact, Mix, Policy, Release
+from exports.options import CQIA, FORMATS, Options
 from exports.releases import Plan
 from exports.standing import Asked, standing
 from exports.views.answers import readable, release_or_404
+from exports.writers import COMPRESSIONS
 from review.models import Source
 from review.refused import Ground, Refused
 from review.views.answers import Request, for_consumers, for_managers, go_to, page, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django.http import QueryDict
 
 ASKED = "exports.asked"
 LATEST = 200
@@ -53,10 +59,19 @@ def index(request: Request) -> HttpResponse:
 def plan(request: Request) -> HttpResponse:
     """Show what a release cut now would hold and what it would hold back; nothing is written."""
     form = PlanForm(request.GET)
-    if not form.is_valid():
-        form = PlanForm({})
-        form.is_valid()
-    return _plan(request, form)
+    if form.is_valid():
+        return _plan(request, form)
+    refused = Refused(form.refusal, ground=Ground.INVALID)
+    return _plan(request, _without_what_is_wrong(form), refused=refused)
+
+
+def _without_what_is_wrong(form: PlanForm) -> PlanForm:
+    """Return a plan of what can be counted of a request: its policy and its sources, where there are such."""
+    data = cast("QueryDict", form.data)
+    kept = {name: data.getlist(name) for name in ("policy", "source") if name not in form.errors and name in data}
+    plain = PlanForm(MultiValueDict(kept))
+    plain.is_valid()
+    return plain
 
 
 def _plan(request: Request, form: PlanForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
@@ -73,7 +88,13 @@ def _plan(request: Request, form: PlanForm, *, refused: Refused | None = None, s
         "rows": [Row(source, counted.records[slug]) for slug, source in sources.items() if slug in counted.records],
         "held": held(counted.held_back, sources),
         "held_total": sum(counted.reasons.values()),
-        "version": form.data.get("version", ""),
+        "version": request.POST.get("version", ""),
+        "asked": request.POST or request.GET,
+        "formats": [name for name in FORMATS if name != CQIA],
+        "chosen_formats": (request.POST or request.GET).getlist("format"),
+        "compressions": list(COMPRESSIONS),
+        "mixes": Mix.objects.order_by("slug"),
+        "is_plain": PlanForm(request.POST or request.GET).is_plain,
         "refused": refused,
     }
     return page(request, "exports/plan.html", context, status=status)
@@ -92,9 +113,7 @@ def cut(request: Request) -> HttpResponse:
         version = _cut(request, form)
     except Refused as refused:
         fallback = PlanForm(request.POST)
-        if not fallback.is_valid():
-            fallback = PlanForm({"version": request.POST.get("version", "")})
-            fallback.is_valid()
+        fallback = fallback if fallback.is_valid() else _without_what_is_wrong(fallback)
         return _plan(request, fallback, refused=refused, status=refusal(refused))
     return go_to(request, reverse("exports:release", args=[version]))
 
@@ -102,8 +121,7 @@ def cut(request: Request) -> HttpResponse:
 def _cut(request: Request, form: CutForm) -> str:
     """Cut what the form says and return the version."""
     if not form.is_valid():
-        said = " ".join(str(error) for errors in form.errors.values() for error in errors)
-        raise Refused(said, ground=Ground.INVALID)
+        raise Refused(form.refusal, ground=Ground.INVALID)
     version: str = form.cleaned_data["version"]
     policy, options = form.cleaned_data["policy"], form.options()
     is_new = not Release.objects.filter(version=version).exists()
@@ -153,11 +171,26 @@ def show(request: Request, version: str) -> HttpResponse:
         "size": sum(artifact.bytes for artifact in artifacts),
         "rows": [Row(by_slug.get(said["slug"], said), said["records"]) for said in release.sources],
         "held": held(release.held_back, by_slug),
+        "made_with": _made_with(release),
         "card": Artifact.objects.filter(release=release, path=CARD).values_list("text", flat=True).first(),
         "is_available": release.state in Release.AVAILABLE and not release.is_suspended,
         "checked": _found(release),
     }
     return page(request, "exports/release.html", context)
+
+
+def _made_with(release: Release) -> list[tuple[Any, str]]:
+    """Return the options of a release in words, those that were used."""
+    options = Options.from_json(release.options)
+    said = [
+        (_("Only some sources"), ", ".join(options.sources)),
+        (_("Formats"), ", ".join(options.formats) if options.formats != (CQIA,) else ""),
+        (_("Splits"), ", ".join(f"{name}={share}" for name, share in options.splits)),
+        (_("Records a file at most"), str(options.shard_size or "")),
+        (_("Compressed by"), options.compress or ""),
+        (_("Mix"), json.dumps(options.mix.as_json(), ensure_ascii=False) if options.mix else ""),
+    ]
+    return [(name, value) for name, value in said if value]
 
 
 def _found(release: Release) -> dict[str, Any] | None:

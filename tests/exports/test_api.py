@@ -162,7 +162,7 @@ def test_stream_answers_503_while_nothing_was_sent(consumer: Client, monkeypatch
     assert answer["Content-Type"] == "application/json"
 
 
-def test_stream_that_fails_on_the_way_raises(
+def test_f26_stream_that_fails_on_the_way_raises(
     approved: Approved, consumer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F26: the server then cuts the connection, so that nobody takes a part for the whole."""
@@ -183,7 +183,7 @@ def test_stream_that_fails_on_the_way_raises(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_slow_reader_holds_no_transaction(
+def test_f25_slow_reader_holds_no_transaction(
     approved: Approved, consumer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F25 and F27: between pieces, and after the reader has gone, the session is idle."""
@@ -300,7 +300,9 @@ def test_file_that_is_not_of_the_release_is_not_found(
     assert b"root:" not in answer.content
 
 
-def test_internal_release_is_not_found_without_its_scope(approved: Approved, consumer: Client, insider: Client) -> None:
+def test_65_internal_release_is_not_found_without_its_scope(
+    approved: Approved, consumer: Client, insider: Client
+) -> None:
     approved(1, licence=None)
     built(slug="internal")
     for address in ("/api/v1/releases/v1/", DATA):
@@ -352,7 +354,7 @@ def test_part_that_cannot_be_had_is_refused(data: bytes, consumer: Client, heade
     assert answer["Content-Type"] == "application/json"
 
 
-def test_conditions_of_a_request(data: bytes, consumer: Client) -> None:
+def test_65_conditions_of_a_request(data: bytes, consumer: Client) -> None:
     etag = f'"{sha256(data).hexdigest()}"'
 
     def asked(**headers: str) -> int:
@@ -369,7 +371,7 @@ def test_conditions_of_a_request(data: bytes, consumer: Client) -> None:
 
 
 @pytest.mark.parametrize("harm", ["shortened", "touched", "missing", "linked"])
-def test_file_that_is_not_as_written_is_not_served(
+def test_f20_file_that_is_not_as_written_is_not_served(
     data: bytes, consumer: Client, release_root: Path, harm: str
 ) -> None:
     """F20."""

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from exports import build, folders, storage
+from exports import build, folders, portions, storage
 from exports.models import Artifact, Release
 from review.models import Record, Revision, User
 from review.refused import Refused
@@ -103,8 +103,8 @@ def test_build_again_gives_the_same_bytes(
     release = built()
     before = content(release_root)
     shutil.rmtree(release_root)
-    monkeypatch.setattr(build, "PAGE_ROWS", 2)
-    monkeypatch.setattr(build, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 2)
+    monkeypatch.setattr(portions, "BLOCK_BYTES", 1)
     build.build(release.pk)
     assert content(release_root) == before
 
@@ -194,7 +194,7 @@ def test_record_taken_down_since_stops_the_build(approved: Approved, release_roo
     assert not (release_root / "v1").exists()
 
 
-def test_full_disk_fails_the_build_and_leaves_nothing(
+def test_f18_full_disk_fails_the_build_and_leaves_nothing(
     approved: Approved, release_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F18. The release can be built once there is room."""
@@ -224,7 +224,7 @@ def test_builder_that_was_overtaken_writes_nothing(
     """F4. Its claim has run out and another one has taken the release: its folder is thrown away."""
     approved(4)
     release = cut()
-    monkeypatch.setattr(build, "PAGE_ROWS", 1)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 1)
 
     def overtake(done: int, _total: int) -> None:
         if done == 3:
@@ -242,7 +242,7 @@ def test_heartbeat_tells_a_builder_early_that_it_was_overtaken(
 ) -> None:
     approved(9)
     release = cut()
-    monkeypatch.setattr(build, "PAGE_ROWS", 1)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 1)
     monkeypatch.setattr(build, "HEARTBEAT_SECONDS", -1.0)
     seen: list[int] = []
 
@@ -258,7 +258,7 @@ def test_heartbeat_tells_a_builder_early_that_it_was_overtaken(
 def test_heartbeat_prolongs_the_lease(approved: Approved, monkeypatch: pytest.MonkeyPatch) -> None:
     approved(3)
     release = cut()
-    monkeypatch.setattr(build, "PAGE_ROWS", 1)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 1)
     monkeypatch.setattr(build, "HEARTBEAT_SECONDS", -1.0)
     leases = []
     build.build(
@@ -314,14 +314,14 @@ KILLED = """
 import os, signal
 import django
 django.setup()
-from exports import build
-build.PAGE_ROWS = 2
+from exports import build, portions
+portions.PAGE_ROWS = 2
 build.build({release}, progress=lambda done, total: done > 4 and os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
 @pytest.mark.django_db(transaction=True)
-def test_kill_in_mid_build_leaves_nothing_and_a_second_build_gives_the_same(
+def test_f17_kill_in_mid_build_leaves_nothing_and_a_second_build_gives_the_same(
     approved: Approved, release_root: Path
 ) -> None:
     """F17, with a process of its own and SIGKILL."""
@@ -345,7 +345,7 @@ def test_kill_in_mid_build_leaves_nothing_and_a_second_build_gives_the_same(
     assert after.attempts == 0
 
 
-def test_crash_between_rename_and_commit_is_made_good(
+def test_f19_crash_between_rename_and_commit_is_made_good(
     approved: Approved, release_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F19. The folder stands, the database does not know: the next build puts the same in its place."""
@@ -372,7 +372,7 @@ def test_crash_between_rename_and_commit_is_made_good(
 def test_build_holds_no_transaction_while_it_writes(approved: Approved, monkeypatch: pytest.MonkeyPatch) -> None:
     approved(6)
     release = cut()
-    monkeypatch.setattr(build, "PAGE_ROWS", 2)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 2)
     states = []
 
     def look(_done: int, _total: int) -> None:

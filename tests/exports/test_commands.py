@@ -175,7 +175,7 @@ def test_export_release_used_wrongly_exits_with_2(
     assert not Release.objects.exists()
 
 
-def test_export_release_checks_the_place_before_the_version_is_taken(approved: Approved, tmp_path: Path) -> None:
+def test_64_export_release_checks_the_place_before_the_version_is_taken(approved: Approved, tmp_path: Path) -> None:
     approved(1)
     ran = run("export_release", "v1", "--out", tmp_path / "missing" / "out")
     assert (ran.status, "does not exist" in ran.err) == (1, True)

@@ -175,7 +175,7 @@ def test_cut_takes_few_statements(approved: Approved, django_assert_max_num_quer
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cut_by_two_at_once_makes_one_release(approved: Approved) -> None:
+def test_f15_cut_by_two_at_once_makes_one_release(approved: Approved) -> None:
     """F15: the second is told while the first is at it, and again when it is done."""
     approved()
     answers: list[str] = []
@@ -202,7 +202,7 @@ def test_cut_by_two_at_once_makes_one_release(approved: Approved) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_decisions_that_arrive_during_the_cut_are_in_or_out_whole(approved: Approved, lin: User) -> None:
+def test_f16_decisions_that_arrive_during_the_cut_are_in_or_out_whole(approved: Approved, lin: User) -> None:
     """F16: what the statement counts is what it writes, however much is approved meanwhile."""
     approved(20)
     stop = threading.Event()

@@ -13,9 +13,10 @@ from django.test import Client
 from exports import feed
 from exports.models import Policy
 from review import sealing, workflow
-from review.models import Batch, Cause, Record, Role, Seal, Source, State, User
+from review.models import Batch, Cause, Label, Record, Role, Seal, Source, State, User
 from review.retractions import retract
 from review.rights import decide_rights
+from review.text.rules import PERSONAL
 from tests.conftest import person
 from tests.exports.conftest import Approved
 from tests.exports.test_cutting import take_down
@@ -38,8 +39,9 @@ def live(client: Client, **said: str) -> dict[int, dict[str, Any]]:
     """What the live stream holds, by id."""
     answer = client.get("/api/v1/export/records.jsonl", said)
     records = [json.loads(line) for line in b"".join(answer.streaming_content).split(b"\n")[:-1]]
-    licences = Policy.objects.get(slug=said.get("policy", "research")).licences
-    ids = Record.objects.releasable(licences).order_by("pk").values_list("pk", flat=True)
+    used = Policy.objects.get(slug=said.get("policy", "research"))
+    leaving = Record.objects.releasable(used.licences, without=used.holds_back_flags)
+    ids = leaving.order_by("pk").values_list("pk", flat=True)
     return dict(zip(ids, records, strict=True))
 
 
@@ -193,6 +195,22 @@ def test_text_of_a_record_is_that_of_its_time(approved: Approved, consumer: Clie
     assert [event["change"] for event in events] == ["added", "removed", "added"]
 
 
+def turn(dice: random.Random) -> None:
+    """Let the policy let out something else, or heed a flag, as a manager does on its page."""
+    research = Policy.objects.get(slug="research")
+    wanted = {"MIT", *dice.sample(["CC-BY-4.0", "CC-BY-NC-4.0", "CC0-1.0"], dice.randint(0, 3))}
+    research.licences = sorted(wanted)
+    research.holds_back_flags = dice.choice([[], [], sorted(PERSONAL)])
+    research.save()
+
+
+def merge(dice: random.Random) -> None:
+    """Let a label be published as another one, or as itself again."""
+    one, other = (Label.objects.get_or_create(kind="domain", name=name)[0] for name in ("百科", "通识"))
+    one.alias_of = dice.choice([other, None])
+    one.save()
+
+
 def happen(approved: Approved, mei: User, dice: random.Random) -> None:
     """Let something happen, now and then several things between two seals."""
     batches = list(Batch.objects.filter(retraction=None).order_by("pk"))
@@ -213,7 +231,9 @@ def happen(approved: Approved, mei: User, dice: random.Random) -> None:
 
     def add() -> None:
         source, licence = dice.choice(["mba", "poem"]), dice.choice([None, "MIT"])
-        approved([candidate() for _ in range(3)], source=source, licence=licence)
+        number = dice.random()
+        flagged = candidate(output=f"请拨打13812345678，{number}。")
+        approved([candidate(), candidate(), flagged], source=source, licence=licence)
 
     acts: list[Callable[[], object]] = [
         add,
@@ -224,6 +244,8 @@ def happen(approved: Approved, mei: User, dice: random.Random) -> None:
         lambda: back_to_queue([dice.choice(records)], mei),
         lambda: take_down(Record.objects.filter(pk=dice.choice(records).pk)),
         lambda: retract(dice.choice(batches), by=None) if dice.random() < 0.3 else None,
+        lambda: turn(dice),
+        lambda: merge(dice),
     ]
     dice.choice(acts if records and batches else acts[:1])()
     if dice.random() < 0.5:
@@ -254,7 +276,8 @@ def test_reader_that_stops_anywhere_has_every_change_once(
     keys = [tuple(map(int, event["cursor"].split("."))) for event in whole]
     assert all(one < other for one, other in pairwise(keys))
     assert {pk: record for pk, record in replayed(whole).items() if record} == live(consumer)
-    assert {"added", "removed"} <= {event["change"] for event in whole} <= {"added", "removed", "rights"}
+    changes = {event["change"] for event in whole}
+    assert {"added", "removed"} <= changes <= {"added", "removed", "rights", "changed"}
     monkeypatch.setattr(feed, "PAGE_RECORDS", 1000)
     monkeypatch.setattr(feed, "PAGE_SEALS", 2000)
     assert told(consumer) == whole
@@ -266,7 +289,7 @@ def test_reading_takes_no_transaction_from_page_to_page(
     monkeypatch.setattr(feed, "PAGE_SEALS", 2)
     approved(4)
     sealing.seal()
-    stream = feed.lines(feed.Cursor(), feed.last(), Policy.objects.get(slug="research").licences)
+    stream = feed.lines(feed.Cursor(), feed.last(), Policy.objects.get(slug="research"))
     next(stream)
     assert connection.connection.info.transaction_status in {0, 2}
     Seal.objects.count()
@@ -280,3 +303,38 @@ def test_reading_takes_few_statements(
     sealing.seal()
     with django_assert_max_num_queries(16):
         b"".join(consumer.get(ADDRESS).streaming_content)
+
+
+def test_a_change_of_the_policy_is_told_record_by_record(approved: Approved, consumer: Client) -> None:
+    approved(2, licence="CC-BY-NC-4.0")
+    flagged = Record.objects.get(batch=approved([candidate(output="请拨打13812345678。")], licence="MIT"))
+    approved(1, licence="MIT")
+    before = told(consumer)
+    assert len(before) == 4
+    research = Policy.objects.get(slug="research")
+    research.licences, research.holds_back_flags = ["MIT"], sorted(PERSONAL)
+    research.save()
+    events = told(consumer, before[-1]["cursor"])
+    assert [event["change"] for event in events] == ["removed"] * 3
+    assert flagged.pk in {event["id"] for event in events}
+    research.licences, research.holds_back_flags = ["CC-BY-NC-4.0", "MIT"], []
+    research.save()
+    again = told(consumer, events[-1]["cursor"])
+    assert [event["change"] for event in again] == ["added"] * 3
+    assert replayed([*before, *events, *again]) == live(consumer) == replayed(told(consumer))
+
+
+def test_merged_labels_are_told_and_streamed_under_their_new_name(approved: Approved, consumer: Client) -> None:
+    approved(2)
+    approved([candidate(domain=("诗",))])
+    before = told(consumer)
+    old, new = (Label.objects.get_or_create(kind="domain", name=name)[0] for name in ("百科", "通识"))
+    old.alias_of = new
+    old.save()
+    events = told(consumer, before[-1]["cursor"])
+    assert [(event["change"], event["record"]["domain"]) for event in events] == [("changed", ["通识"])] * 2
+    assert [record["domain"] for record in live(consumer).values()] == [["通识"], ["通识"], ["诗"]]
+    for name, number in (("通识", 2), ("诗", 1)):
+        answer = consumer.get("/api/v1/export/records.jsonl", {"domain": name})
+        assert answer["X-Record-Count"] == str(number)
+    assert replayed([*before, *events]) == live(consumer)

@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from exports.models import Artifact, Delivery, Download, Event, Mix, Policy, Release, ReleaseRow, Webhook
+from exports.models import Artifact, Delivery, Download, Event, Mix, Policy, Release, ReleasePart, ReleaseRow, Webhook
 from exports.policies import SHIPPED, load_policies
 from review.models import Decision, Licence, Record, Rights, Takedown, TakedownStep, User
 from tests.exports.conftest import Approved, built, cut, policy
@@ -49,6 +49,11 @@ def deliver(**fields: Any) -> None:
         Delivery.objects.create(**said)
 
 
+def part(**fields: Any) -> None:
+    said = {"slug": "mba", "after": 0, "upto": 1, "release": Release.objects.first() or release()} | fields
+    ReleasePart.objects.create(**said)
+
+
 def twice_taken_down() -> None:
     takedown = Takedown.objects.create(requester="x", ground="x", received_on="2024-01-01")
     step = TakedownStep.objects.create(takedown=takedown, state="confirmed", matches=1, sha256=bytes(32))
@@ -73,6 +78,8 @@ BREACHES: dict[str, Callable[[], object]] = {
     "exports_event_once_a_takedown": twice_taken_down,
     "exports_delivery_once": deliver,
     "exports_delivery_state_known": lambda: deliver(state="lost"),
+    "exports_releasepart_once": lambda: [part() for _ in range(2)],
+    "exports_releasepart_rows": lambda: part(after=2, upto=1),
     "exports_mix_slug": lambda: [Mix.objects.create(slug="x") for _ in range(2)],
     "exports_release_version": lambda: [release() for _ in range(2)],
     "exports_release_name": lambda: [release(version=version) for version in ("v1", "V1")],
@@ -244,7 +251,7 @@ def test_every_constraint_is_broken_by_a_test() -> None:
     elsewhere |= {"exports_release_withdrawn_for_a_reason"}
     named = {
         constraint.name
-        for model in (Policy, Release, ReleaseRow, Artifact, Mix, Download, Webhook, Event, Delivery)
+        for model in (Policy, Release, ReleasePart, ReleaseRow, Artifact, Mix, Download, Webhook, Event, Delivery)
         for constraint in model._meta.constraints
     }
     assert named == elsewhere | set(BREACHES)

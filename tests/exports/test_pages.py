@@ -16,8 +16,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from cqia_site.celery import app
-from exports import build, checking, tasks
-from exports.models import Artifact, Release
+from exports import build, checking, portions, tasks
+from exports.models import Artifact, Mix, Release, ReleasePart
 from exports.standing import PATIENCE_SECONDS, Asked, standing
 from review import rights, workflow
 from review.models import Cause, Record, Source, Takedown, User
@@ -328,13 +328,12 @@ def test_standing_counts_the_sources_that_are_written(approved: Approved, releas
     Release.objects.update(lease_until=timezone.now() + timedelta(minutes=1))
     release.refresh_from_db()
     assert standing(release, None).written is None
-    folder = release_root / f".building-{release.pk}.abc" / "data"
-    folder.mkdir(parents=True)
-    (folder / "ruozhiba.jsonl").touch()
-    assert (standing(release, None).written, standing(release, None).source) == (0, "ruozhiba")
-    (folder / "zhihu.jsonl").touch()
+    portions.lay_out(release, release_root / ".building-1.abc")
+    assert (standing(release, None).written, standing(release, None).source) == (0, "")
+    ReleasePart.objects.filter(slug="ruozhiba").update(written=3, is_done=True)
+    ReleasePart.objects.filter(slug="zhihu").update(written=1, lease_until=timezone.now())
     now = standing(release, None)
-    assert (now.is_building, now.is_open, now.written, now.source) == (True, True, 3, "zhihu")
+    assert (now.is_building, now.is_open, now.written, now.source) == (True, True, 4, "zhihu")
 
 
 def test_release_that_failed_says_why_and_is_written_again(manager: Client, approved: Approved) -> None:
@@ -496,3 +495,60 @@ def test_each_count_of_what_is_held_back_leads_to_exactly_those_records(
     assert manager.get("/exports/new/held/", asked | {"reason": "none"}).status_code == 404
     gao.sources.set([law_gee])
     assert manager.get(links[0]).status_code == 404
+
+
+def test_plan_with_everything_that_a_release_can_be_asked_for(manager: Client, approved: Approved) -> None:
+    approved(4)
+    mix = {"slug": "small", "name_zh": "小", "name_en": "Small", "seed": 7, "others": "", "cap-ruozhiba": 3}
+    assert manager.post("/exports/mixes/new/", mix).status_code == 303
+    assert Mix.objects.get().spec == {"seed": 7, "caps": {"ruozhiba": 3}}
+    assert "Small" in seen(manager.get("/exports/mixes/"))
+    asked = {
+        "policy": "research",
+        "format": ["alpaca", "parquet"],
+        "split": "train=0.5,test=0.5",
+        "shard_size": "2",
+        "compress": "gzip",
+        "mix": "small",
+    }
+    plan = manager.get(PLAN, asked)
+    assert plan.context["plan"].total == 3
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)" form="cut">', plan.content.decode())
+    sent: dict[str, list[str]] = {"version": ["v1"]}
+    for name, value in hidden:
+        sent.setdefault(name, []).append(value)
+    assert manager.post(CUT, sent).status_code == 303
+    release = Release.objects.get()
+    assert release.options == {
+        "formats": ["alpaca", "cqia", "parquet"],
+        "mix": {"seed": 7, "caps": {"ruozhiba": 3}},
+        "splits": [["train", "0.5"], ["test", "0.5"]],
+        "shard_size": 2,
+        "compress": "gzip",
+    }
+    build.build(release.pk)
+    shown = seen(manager.get(page_of(release)))
+    assert all(word in shown for word in ("train=0.5, test=0.5", "alpaca, cqia, parquet", "gzip"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"split": "train=0.5"}, {"shard_size": "0"}, {"mix": "none"}, {"format": "xml"}, {"compress": "rar"}]
+)
+def test_plan_that_makes_no_release_says_why_and_cuts_nothing(
+    manager: Client, approved: Approved, wrong: dict[str, str]
+) -> None:
+    approved()
+    plan = manager.get(PLAN, {"policy": "open", **wrong})
+    assert (plan.status_code, plan.context["policy"].slug, plan.context["plan"].total) == (200, "open", 3)
+    assert 'role="alert"' in plan.content.decode()
+    assert manager.post(CUT, {"version": "v1", "policy": "open", **wrong}).status_code == 422
+    assert not Release.objects.exists()
+
+
+def test_mix_of_a_name_that_is_taken_or_with_a_number_that_is_none_is_refused(manager: Client) -> None:
+    mix = {"slug": "small", "name_zh": "小", "name_en": "Small", "seed": 7, "cap-mba": "5"}
+    assert manager.post("/exports/mixes/new/", mix).status_code == 303
+    for wrong in ({}, {"slug": "new"}, {"slug": "other", "seed": ""}, {"slug": "other", "cap-mba": "-1"}):
+        assert manager.post("/exports/mixes/new/", mix | wrong).status_code == 422
+    assert manager.post("/exports/mixes/small/", mix | {"cap-mba": "", "others": "9"}).status_code == 303
+    assert Mix.objects.get().spec == {"seed": 7, "caps": {}, "others": 9}

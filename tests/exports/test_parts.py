@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from exports import build, comparing, releases, storage
+from exports import build, comparing, portions, releases, storage
 from exports.facts import of_form, placed
 from exports.models import Mix, Release
 from exports.options import FORMATS, Mixture, splits
@@ -43,8 +43,8 @@ def test_every_form_is_written_the_same_again_and_verified(
     checked = check_folder(storage.folder_of(release))
     assert (checked.problems, checked.records) == ([], 25)
     shutil.rmtree(release_root)
-    monkeypatch.setattr(build, "PAGE_ROWS", 2)
-    monkeypatch.setattr(build, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(portions, "PAGE_ROWS", 2)
+    monkeypatch.setattr(portions, "BLOCK_BYTES", 1)
     build.build(release.pk)
     assert content(release_root) == before
 

@@ -72,7 +72,7 @@ def test_place_over_another_release_is_refused(release: Release, approved: Appro
         put(built("v2"), tmp_path / "out")
 
 
-def test_place_over_anything_else_is_refused(release: Release, tmp_path: Path) -> None:
+def test_64_place_over_anything_else_is_refused(release: Release, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("mine")
@@ -95,7 +95,7 @@ def test_place_over_anything_else_is_refused(release: Release, tmp_path: Path) -
     assert content(tmp_path) == before
 
 
-def test_place_where_nothing_may_be_written_is_refused(
+def test_64_place_where_nothing_may_be_written_is_refused(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_args: False)
@@ -103,7 +103,7 @@ def test_place_where_nothing_may_be_written_is_refused(
         placing.check_place(str(tmp_path / "out"))
 
 
-def test_place_when_the_disk_is_full_leaves_nothing(
+def test_f18_place_when_the_disk_is_full_leaves_nothing(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(_source: Path, _target: Path) -> str:
@@ -115,7 +115,7 @@ def test_place_when_the_disk_is_full_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["releases"]
 
 
-def test_place_does_not_overwrite_what_came_meanwhile(
+def test_64_place_does_not_overwrite_what_came_meanwhile(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = placing.check_place(str(tmp_path / "out"))

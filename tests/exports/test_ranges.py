@@ -46,7 +46,7 @@ def test_part_of_a_file(header: str | None, wanted: tuple[int, int] | None) -> N
     ],
     ids=lambda header: header[:16],
 )
-def test_part_that_is_none_or_many_is_refused(header: str) -> None:
+def test_65_part_that_is_none_or_many_is_refused(header: str) -> None:
     with pytest.raises(Unsatisfiable):
         part(header, 100)
 

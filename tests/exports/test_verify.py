@@ -163,7 +163,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("harm", FILES)
-def test_file_tampered_with_is_named(folder: Path, harm: str) -> None:
+def test_f20_file_tampered_with_is_named(folder: Path, harm: str) -> None:
     change, problem = FILES[harm]
     change(folder)
     assert problem in check_folder(folder).problems
@@ -255,7 +255,7 @@ def test_kept_release_that_is_gone_is_named(folder: Path) -> None:
     assert any("is missing" in problem for problem in problems)
 
 
-def test_touched_file_is_named(folder: Path) -> None:
+def test_f20_touched_file_is_named(folder: Path) -> None:
     os.utime(folder / DATA)
     assert releases.verify(Release.objects.get()).problems == [f"{DATA} has been touched: its time differs"]
     assert list(storage.differences(folder, Release.objects.get().artifacts.all())) == []

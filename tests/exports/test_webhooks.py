@@ -217,7 +217,7 @@ PRIVATE = (
 
 
 @pytest.mark.parametrize("address", REFUSED_BY_WORDING)
-def test_input_62_address_that_is_none_of_the_web_is_refused(gao: User, address: str) -> None:
+def test_62_address_that_is_none_of_the_web_is_refused(gao: User, address: str) -> None:
     with pytest.raises(Refused):
         webhooks.add(by=gao, address=address, kinds=KINDS)
     with pytest.raises(sending.Unsendable, match="address"):
@@ -225,13 +225,13 @@ def test_input_62_address_that_is_none_of_the_web_is_refused(gao: User, address:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_input_62_private_address_is_never_reached(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_62_private_address_is_never_reached(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "create_connection", lambda *_args: pytest.fail("it was reached"))
     with pytest.raises(sending.Unsendable, match=r"not a public address|no such host"):
         sending.post(address, b"{}", {})
 
 
-def test_input_62_name_that_stands_for_a_private_address_is_never_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_62_name_that_stands_for_a_private_address_is_never_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of services that put the address into the name."""
     monkeypatch.setattr(socket, "create_connection", lambda *_args: pytest.fail("it was reached"))
     monkeypatch.setattr(socket, "getaddrinfo", resolver({"127.0.0.1.xip.example": "127.0.0.1"}))
@@ -239,7 +239,7 @@ def test_input_62_name_that_stands_for_a_private_address_is_never_reached(monkey
         sending.post("http://127.0.0.1.xip.example/", b"{}", {})
 
 
-def test_input_62_one_private_address_among_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_62_one_private_address_among_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "create_connection", lambda *_args: pytest.fail("it was reached"))
     found = [(2, 1, 6, "", (ip, 80)) for ip in ("93.184.216.34", "127.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: found)
@@ -247,7 +247,7 @@ def test_input_62_one_private_address_among_several_is_enough(monkeypatch: pytes
         sending.post("http://a.example/", b"{}", {})
 
 
-def test_input_62_name_that_changes_after_the_check_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_62_name_that_changes_after_the_check_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebinding resolver: the connection goes to the address that was checked."""
     answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
     reached: list[object] = []
@@ -263,7 +263,7 @@ def test_input_62_name_that_changes_after_the_check_changes_nothing(monkeypatch:
     assert reached == [("93.184.216.34", 80)]
 
 
-def test_input_62_redirect_is_not_followed(approved: Approved, gao: User, receiver: Receiver) -> None:
+def test_62_redirect_is_not_followed(approved: Approved, gao: User, receiver: Receiver) -> None:
     told(receiver, gao)
     receiver.status, receiver.location = 302, "http://127.0.0.1:22/"
     approved(1)
@@ -272,7 +272,7 @@ def test_input_62_redirect_is_not_followed(approved: Approved, gao: User, receiv
     assert (len(receiver.got), Delivery.objects.get().error) == (1, "HTTP 302")
 
 
-def test_input_62_answer_that_drips_is_cut(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_62_answer_that_drips_is_cut(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "SECONDS", 0.5)
     receiver.drip = 0.1
     began = time.monotonic()
@@ -281,7 +281,7 @@ def test_input_62_answer_that_drips_is_cut(receiver: Receiver, monkeypatch: pyte
     assert time.monotonic() - began < 5
 
 
-def test_input_62_endless_answer_is_not_read(receiver: Receiver) -> None:
+def test_62_endless_answer_is_not_read(receiver: Receiver) -> None:
     receiver.endless = True
     began = time.monotonic()
     assert sending.post(f"http://receiver.example:{receiver.server_address[1]}/", b"{}", {}) == 200

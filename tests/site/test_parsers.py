@@ -48,7 +48,7 @@ def send(body: bytes, content_type: str = "application/json") -> Response:
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_what_is_not_clean_json_is_refused_with_a_reason(body: bytes) -> None:
+def test_54_what_is_not_clean_json_is_refused_with_a_reason(body: bytes) -> None:
     response = send(body)
     assert response.status_code == 400
     assert response["Content-Type"] == "application/json"
@@ -59,7 +59,7 @@ def test_what_is_not_clean_json_is_refused_with_a_reason(body: bytes) -> None:
     "content_type",
     ["application/json; charset=gbk", 'application/json; charset="utf-16"', "text/html", "application/xml", "", "x"],
 )
-def test_another_encoding_or_kind_of_body_is_not_taken(content_type: str) -> None:
+def test_54_another_encoding_or_kind_of_body_is_not_taken(content_type: str) -> None:
     assert send(b'{"a": 1}', content_type).status_code == 415
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from exports import build, placing, releases
+from exports import build, placing, releases, tasks
 from exports.facts import NOT_IN_MIX, moment, reasons
 from exports.models import Mix, Release
 from exports.options import FORMATS
@@ -61,7 +61,7 @@ class Command(ReportingCommand):
         with self.progress(_("Writing release %(version)s") % {"version": release.version}) as show:
             while True:
                 try:
-                    return build.build(release.pk, progress=show)
+                    return build.build(release.pk, progress=show, tell=tasks.tell)
                 except build.Busy:
                     if not is_told:
                         self.say(_("Another process is building this release. Waiting for it to end."))
