@@ -34,4 +34,11 @@ def _source(entry: dict[str, Any], position: int, category: Category) -> Source:
         name: entry[name]
         for name in ("slug", "name_zh", "name_en", "target", "major", "minor", "domain", "answer_from")
     }
-    return Source(**same, position=position, category=category, methods=entry["method"], address=entry["url"])
+    return Source(
+        **same,
+        position=position,
+        category=category,
+        methods=entry["method"],
+        address=entry["url"],
+        rules=dict.fromkeys(entry["silent"], False),  # what is no defect in this source
+    )

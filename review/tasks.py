@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from celery import shared_task
 
-from review import bulk, duplicates, erasure, links, proof, sealing, search
+from review import bulk, duplicates, erasure, links, proof, reflagging, sealing, search
 from review.models import User
 
 if TYPE_CHECKING:
@@ -73,10 +73,18 @@ def run_bulk(action_id: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery has no types
+def set_flags_anew(reflagging_id: int) -> None:
+    """Set the flags of a source anew."""
+    reflagging.run(reflagging_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery has no types
 def sweep_bulk() -> None:
     """Go on with what was confirmed and then lost."""
     for action in bulk.unfinished():
         bulk.run(action)
+    for going in reflagging.unfinished():
+        reflagging.run(going)
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery has no types

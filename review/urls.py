@@ -57,6 +57,7 @@ urlpatterns = [
     path("sources/", sources.index, name="sources"),
     path("sources/<slug:slug>/", sources.show, name="source"),
     path("sources/<slug:slug>/rules/", rules.show, name="source-rules"),
+    path("sources/<slug:slug>/rules/reflag/", rules.reflag, name="source-reflag"),
     path("sources/<slug:slug>/rights/", sources.decide_source, name="source-rights"),
     path("sources/<slug:slug>/batches/<int:pk>/rights/", sources.decide_batch, name="batch-rights"),
     path("rights/", rights.index, name="rights"),

@@ -15,6 +15,7 @@ from review.models.origin import Origin
 from review.models.original import Duplicate, Original
 from review.models.proof import Proof
 from review.models.record import Record, State
+from review.models.reflagging import Reflagging
 from review.models.revision import NO_METADATA, Revision
 from review.models.rights import NO_COPYRIGHT_STATED, Evidence, Licence, Rights
 from review.models.seal import Erased, Intake, Seal, Unsealed
@@ -59,6 +60,7 @@ __all__ = [
     "Pause",
     "Proof",
     "Record",
+    "Reflagging",
     "Retraction",
     "Revision",
     "Rights",

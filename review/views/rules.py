@@ -1,5 +1,6 @@
 """The rules of a source: what each would do to its records, and which are switched on."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
+from kombu.exceptions import KombuError
+from kombu.exceptions import OperationalError as BrokerError
 
-from review import access, switches
-from review.models import Source
+from review import access, reflagging, switches, tasks
+from review.models import Reflagging, Source
 from review.refused import Refused
 from review.text.rules import FAMILIES, RULES, Family, Kind, Rule
 from review.text.rules.trial import Trial, Trials, tried
@@ -24,6 +27,7 @@ from review.views.answers import Request, for_reviewers, go_to, page, refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SHOWN_REFLAGGINGS = 10
 KIND_WORDS = {Kind.FLAG: _("points out"), Kind.REPAIR: _("repairs"), Kind.DROP: _("drops")}
 MOST_VOTES, MOST_CHARACTERS, MOST_SCORE = (int(switches.THRESHOLDS[name][1]) for name in ("votes", "longest", "score"))
 
@@ -95,8 +99,26 @@ def show(request: Request, slug: str) -> HttpResponse:
         switches.switch_rules(source, by=request.user, switches=wanted, thresholds=form.thresholds)
     except Refused as refused:
         return _show(request, source, form, source.rules, refused=refused, status=refusal(refused))
-    messages.success(request, gettext("The rules are set; they hold for imports from now on."))
+    messages.success(
+        request, gettext("The rules are set; they hold for imports from now on. What is in keeps its flags for now.")
+    )
     return go_to(request, reverse("review:source-rules", args=[source.slug]))
+
+
+@require_POST
+@for_reviewers
+def reflag(request: Request, slug: str) -> HttpResponse:
+    """Set the flags of the source anew, by a worker; one that is not told finds it by itself."""
+    access.check_manage(request.user)
+    source = _source(request, slug)
+    try:
+        going = reflagging.start(source, by=request.user)
+    except Refused as refused:
+        form = ThresholdsForm(initial=source.thresholds)
+        return _show(request, source, form, source.rules, refused=refused, status=refusal(refused))
+    with suppress(BrokerError, KombuError, OSError):
+        tasks.set_flags_anew.apply_async([going.pk], retry=False)
+    return go_to(request, reverse("review:source-rules", args=[source.slug]) + "#reflaggings")
 
 
 def _source(request: Request, slug: str) -> Source:
@@ -123,6 +145,9 @@ def _show(  # noqa: PLR0913  what the page shows
         "records": trials.records,
         "sampled": Row(RULES[asked], switches.is_on(asked, wanted), trials.by_rule[asked]) if asked in RULES else None,
         "refused": refused,
+        "reflaggings": Reflagging.objects.filter(source=source)
+        .select_related("by")
+        .order_by("-pk")[:SHOWN_REFLAGGINGS],
     }
     return page(request, "review/sources_rules.html", context, status=status)
 

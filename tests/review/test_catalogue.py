@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from review.models import Source
+from review.text.rules import RULES, Kind
+from tests.factories import record
+
 CATALOGUE = Path(__file__).resolve().parents[2] / "review" / "catalogue.json"
 METHODS = {"quality-filter", "templates", "rules", "open-data", "model-drafted", "human-check"}
 CATEGORY_FIELDS = ["slug", "name_zh", "name_en", "position"]
@@ -21,6 +25,7 @@ SOURCE_TYPES = {
     "domain": list,
     "answer_from": str,
     "url": str,
+    "silent": list,
 }
 CATEGORY_TARGETS = {
     "social-media": 14_175,
@@ -125,3 +130,24 @@ def test_answer_from_and_url_are_valid_or_empty(sources: list[Row]) -> None:
     """Unknown facts are empty strings, never invented ones."""
     assert {row["answer_from"] for row in sources} <= {"human", "llm", "expert", ""}
     assert all(row["url"] == "" or row["url"].startswith("https://") for row in sources)
+
+
+def test_what_is_no_defect_in_a_source_is_silent_there(sources: list[Row]) -> None:
+    """Rules are named that exist and that only point out; old texts may be in traditional characters, code in HTML."""
+    silent = {source["slug"]: set(source["silent"]) for source in sources if source["silent"]}
+    assert silent == {
+        "segmentfault": {"markup_leftovers", "web_address"},
+        "poem": {"traditional_characters"},
+        "classical-translation": {"traditional_characters"},
+    }
+    assert all(RULES[rule].kind == Kind.FLAG for rules in silent.values() for rule in rules)
+
+
+@pytest.mark.django_db
+def test_silent_rules_are_switched_off_when_the_catalogue_is_loaded() -> None:
+    poem = Source.objects.get(slug="poem")
+    assert poem.rules == {"traditional_characters": False}
+    written = record("poem", output="床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。")
+    assert "traditional_characters" not in set(written.flags.values_list("rule", flat=True))
+    elsewhere = record("zhihu", output="疑是地上霜。舉頭望明月，低頭思故鄉，這是一個問題。")
+    assert "traditional_characters" in set(elsewhere.flags.values_list("rule", flat=True))

@@ -29,6 +29,7 @@ from review.models import (
     NearDuplicate,
     Pause,
     Record,
+    Reflagging,
     Revision,
     Rights,
     Seal,
@@ -191,6 +192,12 @@ BREACHES: dict[str, Breach] = {
         BulkChange.objects.create(action=action, record=r) for action in [bulk_action(lin)] * 2
     ],
     "review_comment_says_something": lambda r, lin, _: Comment.objects.create(record=r, by=lin, round=1, text=""),
+    "review_reflagging_one_running": lambda r, *_: [
+        Reflagging.objects.create(source=r.source, number=0) for _time in range(2)
+    ],
+    "review_reflagging_ended_has_time": lambda r, *_: Reflagging.objects.create(
+        source=r.source, number=0, state="done"
+    ),
     "review_flag_once_a_revision": lambda r, *_: [flag(r, r.revision_id), flag(r, r.revision_id)],
     "review_flag_of_own_revision": lambda r, *_: flag(r, record().revision_id),
     "review_gold_once_a_record": lambda r, lin, _: [gold(r, lin), gold(r, lin)],
