@@ -58,6 +58,10 @@ soak: environment-dev ## let everything happen at once for half an hour, with fa
 reviewers: environment-dev ## let 50 reviewers decide 10,000 records over three server processes
 	@REVIEWED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 tests/faults/test_many_reviewers.py $(ARGS)
 
+.PHONY: second-looks
+second-looks: environment-dev ## let 12 reviewers work 5,000 records with second looks, and settle the real pairs
+	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_overlap_at_work.py tests/review/test_disputes.py $(ARGS)
+
 .PHONY: check
 check: environment-dev ## check format, lint, types, import contracts, migrations, generated pages
 	$(PYTHON) -m ruff format --check .

@@ -249,9 +249,10 @@ def test_the_real_pairs_as_two_reviewers_work(shared_data: Path) -> None:
     assert Record.objects.filter(state=State.APPROVED).count() == 785
     assert Record.objects.filter(state=State.DISPUTED).count() == 529
     client, times = signed_in(settler), []
-    for pk in Record.objects.filter(state=State.DISPUTED).values_list("pk", flat=True):
+    disputes = list(Record.objects.filter(state=State.DISPUTED).values_list("pk", flat=True))
+    client.get(reverse("review:dispute", args=disputes[:1]))  # a server reads its templates before the first request
+    for pk in disputes:
         started = time.perf_counter()
         assert client.get(reverse("review:dispute", args=[pk])).status_code == 200
         times.append(time.perf_counter() - started)
-    times.sort()
-    assert times[int(len(times) * 0.95)] <= 0.3
+    assert max(times) <= 0.3

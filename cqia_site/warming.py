@@ -1,0 +1,22 @@
+"""What the first requests of a process would wait for, done before there is one."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.template.loader import get_template
+from django.urls import reverse
+from django.utils import translation
+
+from review.text.marks import marks
+
+
+def warm() -> None:
+    """Read the addresses, both languages, every page's template and the dictionary of traditional characters."""
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            reverse("home")
+            translation.gettext("Home")
+    for folder in map(Path, settings.TEMPLATES[0]["DIRS"]):
+        for path in sorted(folder.rglob("*.html")):
+            get_template(str(path.relative_to(folder)))
+    marks("一行字")
