@@ -4,7 +4,7 @@ Whoever gives one of several looks must not be able to tell that there are other
 must not be able to tell that it was decided. Every page that shows a record to reviewers asks here.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import F, Q
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from review.models import Record, User
+    from review.models import Record, Revision, Rights, User
 
 AS_DECIDED = {
     Verdict.APPROVE: State.APPROVED,
@@ -40,7 +40,14 @@ def as_seen_by(user: "User", record: "Record") -> "Record":
         own = own_look(user, record)
         if own is not None:
             record.state, record.revision = AS_DECIDED[Verdict(own.verdict)], own.revision
+            record.rights = own_rights(own) or record.rights
     return record
+
+
+def own_rights(look: Decision) -> "Rights | None":
+    """Return the rights that a look sets for its record once it is the outcome; None where it leaves them."""
+    sets = {Decision.RightsSaid.SET, Decision.RightsSaid.OBJECT}
+    return look.rights if look.verdict == Verdict.APPROVE and look.rights_said in sets else None
 
 
 def is_before_outcome(user: "User", record: "Record") -> bool:
@@ -50,22 +57,41 @@ def is_before_outcome(user: "User", record: "Record") -> bool:
 
 def seen_otherwise(user: "User") -> dict[int, State]:
     """Return the records that the person sees in another state than they are in, as `as_seen_by` shows them."""
-    hidden = [State.SECOND] if access.can_settle(user) else [State.SECOND, State.DISPUTED]
-    looks = Decision.objects.filter(
-        reviewer=user,
-        kind=Decision.Kind.REVIEW,
-        withdrawal=None,
-        round=F("record__round"),
-        record__state__in=hidden,
-    )
-    seen = {
-        record: AS_DECIDED[Verdict(verdict)]
-        for record, verdict in looks.order_by("pk").values_list("record", "verdict")
-    }
+    looks = _before_outcome(user).order_by("pk").values_list("record", "verdict")
+    seen = {record: AS_DECIDED[Verdict(verdict)] for record, verdict in looks}
     golds = Claim.objects.filter(
         reviewer=user, purpose=Claim.Purpose.GOLD, record__state__in=[State.APPROVED, State.REJECTED]
     )
     return seen | dict.fromkeys(golds.values_list("record", flat=True), State.WAITING)
+
+
+def _before_outcome(user: "User") -> "QuerySet[Decision]":
+    """Return the person's looks at records whose outcome they must not know yet."""
+    hidden = [State.SECOND] if access.can_settle(user) else [State.SECOND, State.DISPUTED]
+    mine = Decision.objects.filter(reviewer=user, kind=Decision.Kind.REVIEW, withdrawal=None)
+    return mine.filter(round=F("record__round"), record__state__in=hidden)
+
+
+class Apart(NamedTuple):
+    """A record that a person sees in another wording or under other rights than it has."""
+
+    record: "Record"
+    wording: "Revision"
+    rights: "Rights | None"
+
+
+def seen_apart(user: "User") -> list[Apart]:
+    """Return the records that the person sees otherwise: worded by their look before the outcome, or held as gold."""
+    said = [Decision.RightsSaid.SET, Decision.RightsSaid.OBJECT]
+    of_record = ("record__batch__rights", "record__source__rights", "record__rights")
+    looks = _before_outcome(user).filter(~Q(revision=F("record__revision")) | Q(rights_said__in=said))
+    found = {
+        look.record_id: Apart(look.record, look.revision, own_rights(look))
+        for look in looks.select_related("revision", "rights", *of_record).order_by("pk")
+    }
+    held = Claim.objects.filter(reviewer=user, purpose=Claim.Purpose.GOLD).values("record")
+    golds = Gold.objects.filter(record__in=held, retired_at=None).exclude(shown=F("record__revision"))
+    return [*found.values(), *(Apart(g.record, g.shown, None) for g in golds.select_related("shown", *of_record))]
 
 
 def looks_of(user: "User", records: "Collection[Record]") -> "dict[int, Decision]":
@@ -74,7 +100,7 @@ def looks_of(user: "User", records: "Collection[Record]") -> "dict[int, Decision
     mine = Decision.objects.filter(
         record__in=before, round=F("record__round"), reviewer=user, kind=Decision.Kind.REVIEW, withdrawal=None
     )
-    return {look.record_id: look for look in mine.select_related("revision").order_by("pk")}
+    return {look.record_id: look for look in mine.select_related("revision", "rights").order_by("pk")}
 
 
 def golds_of(user: "User", records: "Collection[Record]") -> "dict[int, Gold]":
@@ -90,7 +116,7 @@ def own_look(user: "User", record: "Record") -> Decision | None:
     mine = Decision.objects.filter(
         record=record, round=record.round, reviewer=user, kind=Decision.Kind.REVIEW, withdrawal=None
     )
-    return mine.select_related("revision").order_by("-pk").first()
+    return mine.select_related("revision", "rights").order_by("-pk").first()
 
 
 def gold_held(user: "User", record: int) -> Gold | None:

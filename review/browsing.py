@@ -41,13 +41,15 @@ class Choice:
     """The records that somebody asks for, all of them as one set.
 
     Each of the records meets one of `grid` or `parts`, which exclude one another; none: no parts are needed.
-    `is_narrow`: what is asked for is few, and found by an index of its own.
+    `is_narrow`: what is asked for is few, and found by an index of its own. `own` are a few more that the person sees
+    in their own words.
     """
 
     records: "RecordQuerySet"
     grid: Grid | None = None
     parts: list[Q] = field(default_factory=list)
     is_narrow: bool = False
+    own: "RecordQuerySet | None" = None
 
     def ordered(self, *, newest: bool, after: int | None, most: int) -> list[int]:
         """Return the ids of the first `most` of them, the newest or the oldest first, that come after an id."""
@@ -57,11 +59,13 @@ class Choice:
         parts = self.parts if grid or (self.parts and not self.is_narrow) else [Q()]
         firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in parts]
         firsts += [_from_grid(records, grid, most)] if grid else []
+        firsts += [list(self.own.filter(beyond).values_list("pk", flat=True))] if self.own is not None else []
         return sorted(set(chain.from_iterable(firsts)), reverse=newest)[:most]
 
     def count(self) -> int:
         """Return how many there are, at most one more than COUNTED."""
-        return self.records.order_by().values("pk")[: COUNTED + 1].count()
+        own = self.own.count() if self.own is not None else 0
+        return self.records.order_by().values("pk")[: COUNTED + 1].count() + own
 
 
 def _from_grid(records: "RecordQuerySet", grid: Grid, most: int) -> list[int]:

@@ -235,14 +235,15 @@ def _check_may_decide(record: Record, around: Around, by: "User", judgement: Jud
     access.check_source(by, record.source)
     if record.takedown_id or record.retraction_id:
         raise Refused(_("This record was taken down or its import was taken back. There is nothing left to decide."))
+    # Before all that tells whether others have decided on it.
+    if any(d.reviewer_id == by.pk and d.kind != Decision.Kind.SETTLE for d in _counted(record, made)):
+        raise Refused(_("You have decided on this record already."), ground=Ground.FORBIDDEN)
     if record.state not in OPEN:
         raise Refused(_("This record has been decided meanwhile. Your text is kept below."))
     if record.revision_id != judgement.seen_revision:
         raise Refused(_("The text has changed since you opened it. Your text is kept below, beside the new one."))
     if around.is_held_by_another:
         raise Refused(_("Your claim has ended and somebody else holds this record now. Your text is kept below."))
-    if any(d.reviewer_id == by.pk and d.kind != Decision.Kind.SETTLE for d in _counted(record, made)):
-        raise Refused(_("You have decided on this record already."), ground=Ground.FORBIDDEN)
     _check_not_own(record, made, by)
     return Decision.Kind.SETTLE if settling else Decision.Kind.REVIEW
 

@@ -21,7 +21,7 @@ from django_filters import (  # type: ignore[import-untyped]  # it has no types
     NumberFilter,
 )
 
-from review import access, blind, browsing, duplicates, search
+from review import access, blind, browsing, duplicates, search, worded
 from review.models import AnswerFrom, Batch, Decision, Licence, Record, Retraction, Role, Source, State, User
 from review.text.rules import RULES
 
@@ -166,12 +166,39 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     def choice(self) -> browsing.Choice:
         """Return the records asked for; what is asked is valid."""
         given = self.form.cleaned_data
-        return browsing.Choice(self.qs, *self._parts(given), any(given.get(name) for name in _NARROW))
+        own = self._own_words if self._asks_for_words else None
+        return browsing.Choice(self.qs, *self._parts(given), any(given.get(name) for name in _NARROW), own)
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        given = self.form.cleaned_data.items()
+        return {name: value for name, value in given if value or isinstance(value, Decimal)}
+
+    @property
+    def _asks_for_words(self) -> bool:
+        return not worded.ASKED.isdisjoint(self._given)
+
+    @cached_property
+    def _apart(self) -> "list[blind.Apart]":
+        """The records that the person sees in another wording or under other rights than they have."""
+        return [] if access.can_manage(self.by) else blind.seen_apart(self.by)
+
+    @cached_property
+    def _own_words(self) -> "RecordQuerySet":
+        """Of the records that the person sees in other words, those that are as asked in these words."""
+        given = self._given
+        meant = [seen.record.pk for seen in self._apart if worded.is_as_asked(seen, given)]
+        records = Record.objects.for_user(self.by).live().filter(pk__in=meant)
+        for name in given.keys() - worded.ASKED:
+            records = getattr(self, self.filters[name].method)(records, name, given[name])
+        return records
 
     def filter_queryset(self, queryset: "RecordQuerySet") -> "RecordQuerySet":
         """Filter by everything that is given; what was taken down or back is left out unless it is asked for."""
-        given = {name: value for name, value in self.form.cleaned_data.items() if value or isinstance(value, Decimal)}
+        given = self._given
         queryset = queryset if "gone" in given else queryset.live()
+        if self._asks_for_words and self._apart:
+            queryset = queryset.exclude(pk__in=[seen.record.pk for seen in self._apart])
         for name, value in given.items():
             queryset = getattr(self, self.filters[name].method)(queryset, name, value)
         return queryset

@@ -8,13 +8,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from rapidfuzz.distance import Levenshtein
 
 from review.agreement import alpha, kappa
-from review.models import Decision, GoldAnswer, Revision, Verdict, Withdrawal
+from review.models import Decision, GoldAnswer, Revision, State, Verdict, Withdrawal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -263,9 +263,16 @@ _QUICK = """
 
 
 def worked(
-    people: Collection[int] | None = None, *, since: datetime | None = None, until: datetime | None = None
+    people: Collection[int] | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    with_disputes: bool = True,
 ) -> dict[int, Worked]:
-    """Return how reviewers worked by their ids, `people` or everybody, in four statements whatever their number."""
+    """Return how reviewers worked by their ids, `people` or everybody, in four statements whatever their number.
+
+    Without `with_disputes` the figures of agreement say nothing of what is disputed still, of which they must not know.
+    """
     period = {
         "since": since or datetime.min.replace(year=1970, tzinfo=timezone.get_current_timezone()),
         "until": until or timezone.now() + timedelta(days=1),
@@ -288,13 +295,16 @@ def worked(
     for row in counted.order_by():
         found[row["decision__reviewer"]].gold = row["all"]
         found[row["decision__reviewer"]].gold_right = row["right"]
-    _add_agreement(found, people, period["since"], period["until"])
+    said = Decision.objects.filter(at__gte=period["since"], at__lt=period["until"])
+    if not with_disputes:
+        said = said.exclude(record__state=State.DISPUTED, round=F("record__round"))
+    _add_agreement(found, people, said)
     return dict(found)
 
 
-def _add_agreement(found: dict[int, Worked], people: Collection[int] | None, since: datetime, until: datetime) -> None:
+def _add_agreement(found: dict[int, Worked], people: Collection[int] | None, said: "QuerySet[Decision]") -> None:
     """Count for each person how often verdict and wording were the same as another's."""
-    said = Decision.objects.filter(kind=Decision.Kind.REVIEW, record__wanted__gt=1, at__gte=since, at__lt=until)
+    said = said.filter(kind=Decision.Kind.REVIEW, record__wanted__gt=1)
     rows = (
         said.exclude(_UNDONE)
         .exclude(verdict=Verdict.ESCALATE)

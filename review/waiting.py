@@ -156,6 +156,8 @@ def waiting_by_source(by: "User") -> list[tuple[Source, int]]:
     numbers = _by_source(undecided)
     numbers -= _by_source(undecided.filter(assignee__isnull=False).exclude(assignee=by))
     numbers -= _by_source(met)
+    golds = Claim.objects.filter(reviewer=by, purpose=Claim.Purpose.GOLD).values("record")
+    numbers += _by_source(Record.objects.live().filter(pk__in=golds))  # they look like any other that waits
     sources = Source.objects.select_related("category").filter(pk__in=numbers)
     return [(source, numbers[source.pk]) for source in sources.order_by("category__position", "position")]
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from review import access, claims, duplicates, restoring, timeline
+from review import access, blind, claims, duplicates, restoring, timeline
 from review.models import Record, Revision
 from review.refused import Refused
 from review.views.answers import Request, SeeOther, for_reviewers, page
@@ -43,6 +43,8 @@ def near(request: Request, pk: int) -> HttpResponse:
     """Show the records that are nearly the same, beside this one."""
     record = _shown(request, pk)
     seen = [found for found in duplicates.near(pk) if access.can_see(request.user, found.record.source_id)]
+    for found in seen:
+        blind.as_seen_by(request.user, found.record)
     return page(request, "review/near.html", {"record": record, "found": seen, "fields": field_words()[:3]})
 
 

@@ -96,7 +96,8 @@ def lift(request: Request, pk: int) -> HttpResponse:
 def mine(request: Request) -> HttpResponse:
     """Show a reviewer their own figures, and what became of decisions that others looked at again."""
     since, until = _period(request)
-    figures = quality.worked([request.user.pk], since=_midnight(since), until=_midnight(until + timedelta(days=1)))
+    period = {"since": _midnight(since), "until": _midnight(until + timedelta(days=1))}
+    figures = quality.worked([request.user.pk], **period, with_disputes=False)
     back = list(quality.told(request.user))
     settled = _settled(back)
     findings = {item.decision_id: item for item in inspections.findings_on([decision.pk for decision in back])}

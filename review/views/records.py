@@ -148,9 +148,11 @@ def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
 
 def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User", sources: "Iterable[Source]") -> list[Row]:
     """Return what the list shows the person of these records, in this order, with the words marked."""
-    records = {record.pk: record for record in _shown(ids)}
+    records: dict[int, Any] = {record.pk: record for record in _shown(ids)}
     for pk, look in blind.looks_of(by, records.values()).items():
         _show_as(records[pk], blind.AS_DECIDED[Verdict(look.verdict)], look.revision)
+        if set_by_them := blind.own_rights(look):
+            records[pk].licence = set_by_them.licence
     for pk, gold in blind.golds_of(by, records.values()).items():
         _show_as(records[pk], State.WAITING, gold.shown)
     pairs = duplicates.pairs().filter(Q(record__in=ids) | Q(other__in=ids)).values_list("record", "other")

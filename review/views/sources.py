@@ -100,7 +100,7 @@ class RightsForm(forms.Form):
 def index(request: Request) -> HttpResponse:
     """Show every source that the person works on, by category."""
     sources = list(_visible(request).annotate(differing=Count("batches", filter=Q(batches__rights__isnull=False))))
-    figures = figures_of([source.pk for source in sources])
+    figures = figures_of([source.pk for source in sources], by=request.user)
     rows = [Row(source, figures[source.pk], cast("Any", source).differing) for source in sources]
     totals = Figures()
     for row in rows:
@@ -121,7 +121,7 @@ def _visible(request: Request) -> "QuerySet[Source]":
 def show(request: Request, slug: str) -> HttpResponse:
     """Show one source: its figures, its rights, its imports, its labels."""
     source = _source(request, slug)
-    figures = figures_of([source.pk])[source.pk]
+    figures = figures_of([source.pk], by=request.user)[source.pk]
     batches = Paginator(source.batches.select_related("rights", "by").order_by("-pk"), BATCHES_ON_A_PAGE)
     shown = batches.get_page(request.GET.get("page"))
     context = {
@@ -131,7 +131,7 @@ def show(request: Request, slug: str) -> HttpResponse:
         "batches": shown,
         "decisions": _decisions(source),
         "flags": [(RULES[rule], number) for rule, number in flags_of(source)],
-        "objected": list(objected_to(source)[:OBJECTIONS_SHOWN]),
+        "objected": list(objected_to(source, by=request.user)[:OBJECTIONS_SHOWN]),
         "methods": [Method(method).label for method in source.methods],
     }
     return page(request, "review/sources_detail.html", context)
