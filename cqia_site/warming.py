@@ -1,7 +1,5 @@
 """What the first requests of a process would wait for, done before there is one."""
 
-from pathlib import Path
-
 from django.conf import settings
 from django.template.loader import get_template
 from django.urls import reverse
@@ -16,7 +14,7 @@ def warm() -> None:
         with translation.override(language):
             reverse("home")
             translation.gettext("Home")
-    for folder in map(Path, settings.TEMPLATES[0]["DIRS"]):
-        for path in sorted(folder.rglob("*.html")):
-            get_template(str(path.relative_to(folder)))
+    folder = settings.BASE_DIR / "templates"
+    for path in sorted(folder.rglob("*.html")):
+        get_template(str(path.relative_to(folder)))
     marks("一行字")
