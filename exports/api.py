@@ -28,6 +28,7 @@ from exports.facts import MANIFEST, moment
 from exports.filters import RecordFilters
 from exports.models import PATH, VERSION, Artifact, Download, Policy, Release, ReleaseQuerySet
 from exports.options import CQIA
+from exports.pace import paced
 from exports.policies import DEFAULT
 from exports.rows import live_lines
 from exports.tokens import BearerAuthentication, HasScope, has_scope
@@ -163,7 +164,7 @@ def _begun(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield first
         yield from lines
 
-    return pieces()
+    return paced(pieces())
 
 
 class ReleaseList(ExportView):
@@ -309,7 +310,7 @@ def _file(request: Request, artifact: Artifact, place: Path) -> HttpResponseBase
     if part:
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{artifact.bytes}"
     content_type = TYPES.get(place.suffix, "application/octet-stream")
-    blocks = _blocks(place, start, length)
+    blocks = paced(_blocks(place, start, length))
     return StreamingHttpResponse(blocks, status=206 if part else 200, content_type=content_type, headers=headers)
 
 

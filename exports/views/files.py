@@ -1,9 +1,12 @@
 """Giving out the files of releases to people who are signed in."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -11,8 +14,11 @@ from exports import storage
 from exports.downloads import record_download
 from exports.facts import title
 from exports.models import PATH, Artifact, Download, Release
+from exports.pace import paced
 from exports.views.answers import release_or_404
 from review.views.answers import Request, for_consumers, page
+
+BLOCK_BYTES = 256 * 1024
 
 
 @require_safe
@@ -34,10 +40,18 @@ def download(request: Request, version: str, path: str) -> HttpResponseBase:
         return _refused(request, release, said, status=503)
     record_download(request.user, path, artifact.bytes, release=release, door=Download.Door.PAGE)
     name = f"{title(release)}-{path.replace('/', '-')}"
-    answer = FileResponse(place.open("rb"), as_attachment=True, filename=name, content_type="application/octet-stream")
+    answer = StreamingHttpResponse(paced(_blocks(place)), content_type="application/octet-stream")
+    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    answer["Content-Length"] = str(artifact.bytes)
     answer["ETag"] = f'"{artifact.sha256}"'
     answer["Cache-Control"] = "private, no-cache"
     return answer
+
+
+def _blocks(place: Path) -> Iterator[bytes]:
+    with place.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
 
 
 def _artifact(release: Release, path: str) -> Artifact:

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from cqia_site import embedded
 WEB_PROCESSES = min(2, os.cpu_count() or 1)
 WEB_THREADS = 8
 GRACE_SECONDS = 10.0
+SEND_SECONDS = 120
+"""How long a reader may take nothing."""
 CALM_SECONDS = 60.0
 LONGEST_PAUSE = 30.0
 REVIVE_SECONDS = 5.0
@@ -138,11 +141,14 @@ def _listen(host: str, port: int) -> socket.socket:
     """Return the listening socket, which every start of the web server inherits."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         words = {"host": host, "port": port, "reason": getattr(error, "strerror", None) or error}
         message = _("Cannot listen on %(host)s, port %(port)s (%(reason)s): choose another with --port, or PORT=….")
         raise CommandError(message % words) from error
+    # What it accepts inherits this: a reader who takes nothing at all does not hold a thread for ever.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+    return listener
 
 
 def _web_command(listener: socket.socket) -> list[str]:
