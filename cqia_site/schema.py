@@ -121,12 +121,16 @@ def _told(name: str, said: str, status: int = 200) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=said, response=[status])
 
 
+BEHIND: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+JOB_ID = OpenApiParameter("id", NUMBER | {"maximum": 2**63 - 1}, OpenApiParameter.PATH)
+LABEL: Schema = {"type": "string", "maxLength": 200, "pattern": "^[^\\x00]*$"}
+CURSOR: Schema = {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,18})?$", "default": "0"}
 POLICY = _query("policy", "`research` unless another one is named; `internal` needs the scope `export:internal`.")
 RECORDS_QUERY = [
     _query("source", "Slug of a source; several widen it.", many=True),
-    _query("major", "A main task type."),
-    _query("minor", "A fine task type."),
-    _query("domain", "A field of knowledge."),
+    _query("major", "A main task type.", LABEL),
+    _query("minor", "A fine task type.", LABEL),
+    _query("domain", "A field of knowledge.", LABEL),
     _query("answer_from", "Who wrote the answer; several widen it.", many=True, enum=AnswerFrom.values),
     _query("licence", "A licence that the policy holds; several widen it.", many=True, enum=Licence.values),
     _query("verified_after", "Approved after this moment.", OpenApiTypes.DATETIME),
@@ -148,7 +152,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
             "operation_id": "export_changes",
             "summary": "What changed since a cursor, one change a line: every change once, in order, removals included",
             "parameters": [
-                _query("cursor", "The cursor of the last change that was taken over; `0` is the beginning."),
+                _query("cursor", "The cursor of the last change that was taken over; `0` is the beginning.", CURSOR),
                 POLICY,
                 _told("X-Cursor", "How far the answer goes: the cursor to come back with once all of it was read."),
             ],
@@ -204,7 +208,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "get": {
             "operation_id": "ingest_jobs",
             "summary": "Imports, the newest first",
-            "parameters": [_query("before", "The number of a job: go on behind it.", int)],
+            "parameters": [_query("before", "The number of a job: go on behind it.", BEHIND)],
             "responses": {200: JOBS, **REFUSED, **NO_TOKEN},
         },
         "post": {
@@ -225,7 +229,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "post": {
             "operation_id": "ingest_job_pause",
             "summary": "Let an import rest after the chunk that it is at",
-            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "parameters": [JOB_ID],
             "request": None,
             "responses": {
                 200: JOB,
@@ -239,7 +243,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "post": {
             "operation_id": "ingest_job_resume",
             "summary": "Let an import go on where it stopped",
-            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "parameters": [JOB_ID],
             "request": None,
             "responses": {
                 200: JOB,
@@ -253,7 +257,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "post": {
             "operation_id": "ingest_job_cancel",
             "summary": "Stop an import; what came in stays",
-            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "parameters": [JOB_ID],
             "request": None,
             "responses": {
                 200: JOB,
@@ -267,7 +271,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "get": {
             "operation_id": "ingest_job",
             "summary": "How far an import is, and what became of its records",
-            "parameters": [OpenApiParameter("id", int, OpenApiParameter.PATH)],
+            "parameters": [JOB_ID],
             "responses": {200: JOB, **NOT_FOUND, **NO_TOKEN},
         }
     },

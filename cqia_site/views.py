@@ -2,9 +2,11 @@
 
 import sys
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 
 from cqia_site.middleware import is_passing, unavailable
 
@@ -14,6 +16,13 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  the sig
     if is_passing(sys.exc_info()[1]):
         return unavailable()
     return HttpResponse(render_to_string("500.html"), status=500)  # asks nothing of a system that just failed
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what is not there: in JSON below `/api/`, with a page everywhere else."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _("There is nothing at this address.")}, status=404)
+    return page_not_found(request, exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  the signature of the setting

@@ -64,7 +64,8 @@ class JobList(ImportView):
         if quota.skipped:
             return Response({"detail": _("The files are too large together.")}, status=413)
         if not form.is_valid():
-            raise ValidationError({name: [str(error) for error in errors] for name, errors in form.errors.items()})
+            fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
+            raise ValidationError({"detail": _("The form cannot be taken as it is."), **fields})
         try:
             job = _submitted(request, form)
         except Refused as refused:
