@@ -64,6 +64,11 @@ class SettleForm(CheckedForm, RecordForm):
             seconds=seconds_since(given["started"], record.pk),
         )
 
+    def typed(self) -> dict[str, str]:
+        """Return all that was typed, with the revision that it set out from and whose word on the rights was picked."""
+        own = {name: self.data[name] for name in ("base", "rights_of") if name in self.data}
+        return super().typed() | own
+
     def _wording(
         self, chosen: Decision | None, seen: "Revision", record: "Record", looks: "Sequence[Decision]"
     ) -> Wording:
@@ -81,6 +86,9 @@ class SettleForm(CheckedForm, RecordForm):
         picked = self.cleaned_data["rights_of"]
         if picked in {Decision.RightsSaid.CONFIRM, Decision.RightsSaid.OBJECT}:
             return SaidOfRights(picked)
+        if picked == Decision.RightsSaid.SET:
+            anew = {name: self.cleaned_data[name] for name in ("holder", "copyright_text", "source_address")}
+            return SaidOfRights(picked, self.cleaned_data["licence"] or Licence.UNKNOWN, **anew)
         said = [look for look in looks if look.rights_said]
         if by_picked := [look for look in said if str(look.pk) == picked]:
             return said_by(by_picked[0])

@@ -98,6 +98,7 @@ urlpatterns = [
     path("disputes/", disputes.index, name="disputes"),
     path("disputes/take/", disputes.take, name="dispute-take"),
     path("disputes/<int:pk>/", disputes.show, name="dispute"),
+    path("disputes/<int:pk>/draft/", disputes.save_draft, name="dispute-draft"),
     path("disputes/<int:pk>/claim/", disputes.claim, name="dispute-claim"),
     path("disputes/<int:pk>/settle/", disputes.settle, name="dispute-settle"),
     path("quality/", quality.show, name="quality"),

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 from review import claims, decisions, waiting
 from review.forms import LABELS, TEXTS, started_now
 from review.forms_quality import SettleForm
-from review.models import Claim, Decision, Record, State, Verdict
+from review.models import Claim, Decision, Draft, Record, State, Verdict
 from review.refused import Ground, Refused
 from review.views.answers import Request, SeeOther, for_settlers, refusal
-from review.views.desk import find_record, shown
+from review.views.desk import choices, find_record, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from review.models import Revision, User
 
@@ -66,11 +67,24 @@ class Table:
     request_id: UUID
     typed: dict[str, str]
     picked: str = ""
+    draft: Draft | None = None
     refused: Refused | None = None
 
     @property
     def started(self) -> str:
         return started_now(self.record.pk)
+
+    @property
+    def latest(self) -> "datetime | None":
+        """When somebody last said something here: what a browser has kept from before is out of date."""
+        said = [look.decision.at for look in self.looks] + ([self.draft.at] if self.draft else [])
+        return max(said, default=None)
+
+    @property
+    def is_reworded(self) -> bool:
+        """Whether the settler has typed a wording of their own."""
+        shown_first = shown(self.record, self.base)
+        return any(self.typed[name] != shown_first[name] for name in (*TEXTS, *LABELS))
 
     @property
     def texts(self) -> list[tuple[str, str, str]]:
@@ -225,6 +239,16 @@ def settle(request: Request, pk: int) -> HttpResponse:
     return take(request)
 
 
+@require_POST
+@for_settlers
+def save_draft(request: Request, pk: int) -> HttpResponse:
+    """Keep what the settler has typed so far, and from whose wording it set out."""
+    record, form = find_record(pk, by=request.user, related=SHOWN), SettleForm(request.POST)
+    if record.state == State.DISPUTED:
+        claims.save_draft(by=request.user, record=pk, seen_revision=record.revision_id, fields=form.typed())
+    return HttpResponse(status=204)
+
+
 def _show(
     request: Request, record: Record, *, form: SettleForm | None = None, refused: Refused | None = None
 ) -> HttpResponse:
@@ -233,7 +257,7 @@ def _show(
     if form is not None:
         table.typed |= form.typed()
         table.picked = form.data.get("rights_of", "")
-    context = {"table": table, "record": record}
+    context = {"table": table, "record": record} | choices()
     return render(request, "review/dispute.html", context, status=refusal(refused) if refused else 200)
 
 
@@ -249,14 +273,32 @@ def lay_out(record: Record, *, by: "User", base: str = "") -> Table:
     between: list[Difference] = []
     if len(worded) > 1:
         between = _differences(*(shown(record, look.decision.revision) for look in worded[:2]))
-    start = next((look for look in worded if str(look.decision.pk) == base), worded[0] if worded else None)
-    revision = start.decision.revision if start and base != "original" else record.revision
     claim = waiting.running_claim(record.pk, by)
     is_mine = claim is not None and claim.reviewer_id == by.pk
     may_take = claim is None and waiting.waiting_for(by, Claim.Purpose.SETTLE).filter(pk=record.pk).exists()
-    return Table(
-        record, looks, between, claim, is_mine, may_take, revision, uuid4(), shown(record, revision) | {"reason": ""}
-    )
+    draft = Draft.objects.filter(record=record, reviewer=by, seen_revision=record.revision_id).first()
+    kept = dict(draft.fields) if draft else {}
+    revision = _set_out_from(worded, record, base, kept)
+    typed = shown(record, revision) | {"reason": ""} | kept
+    table = Table(record, looks, between, claim, is_mine, may_take, revision, uuid4(), typed)
+    table.draft, table.picked = draft, kept.get("rights_of", "")
+    return table
+
+
+def _set_out_from(worded: "Sequence[Look]", record: Record, base: str, kept: dict[str, str]) -> "Revision":
+    """Return the wording that the settler's own sets out from: the one asked for, else that of what they typed.
+
+    Where another one is asked for, what was typed on the first is taken out of `kept`: the rest of it stays.
+    """
+    start = next((look for look in worded if str(look.decision.pk) == base), worded[0] if worded else None)
+    revision = start.decision.revision if start and base != "original" else record.revision
+    known = {str(each.pk): each for each in (record.revision, *(look.decision.revision for look in worded))}
+    before = known.get(kept.get("base", ""))
+    if base and before != revision:
+        for name in (*TEXTS, *LABELS):
+            kept.pop(name, None)
+        return revision
+    return before or revision
 
 
 def _differences(before: dict[str, str], after: dict[str, str]) -> list[Difference]:

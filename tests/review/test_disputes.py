@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from review import claims, decisions
 from review.forms import started_now
-from review.models import Claim, Decision, Record, State, User, Verdict
+from review.models import Claim, Decision, Draft, Record, State, User, Verdict
 from review.views.disputes import differing
 from tests.conftest import person
 from tests.factories import add_records, approve, candidate, judgement, record
@@ -168,6 +168,42 @@ def test_a_form_that_makes_no_sense_is_refused(lin: User, mei: User, shen: User,
     given = disputed(lin, mei)
     claims.claim_record(by=shen, record=given)
     assert signed_in(shen).post(reverse("review:dispute-settle", args=[given.pk]), data).status_code == 422
+
+
+def test_what_a_settler_types_is_kept_and_comes_back(lin: User, mei: User, shen: User) -> None:
+    given = disputed(lin, mei)
+    claims.claim_record(by=shen, record=given)
+    client, page = signed_in(shen), reverse("review:dispute", args=[given.pk])
+    second = look(given, mei)
+    typed = form(
+        given, "edited", base=second.revision_id, output="写到一半", reason="还没想好", rights_of=str(second.pk)
+    )
+    assert client.post(reverse("review:dispute-draft", args=[given.pk]), typed).status_code == 204
+    shown = client.get(page).content
+    assert text_area(shown, "output") == "写到一半"
+    assert "还没想好" in shown.decode()
+    assert f'value="{second.pk}" checked' in shown.decode()
+    assert f'name="base" value="{second.revision_id}"' in shown.decode()
+    assert text_area(client.get(page, {"base": "original"}).content, "output") == given.revision.output
+    claims.release_claim(by=shen, record=given.pk)
+    assert Draft.objects.filter(reviewer=shen, record=given).exists()
+    settle(shen, given, "edited", base=second.revision_id, output="写完了。", reason="想好了")
+    assert not Draft.objects.filter(reviewer=shen, record=given).exists()
+
+
+def test_rights_are_decided_anew_where_they_differ(lin: User, mei: User, shen: User) -> None:
+    given = doubled()
+    approve(given, lin)
+    approve(given, mei, rights=decisions.SaidOfRights(Decision.RightsSaid.SET, "CC-BY-4.0", "梅"))
+    given = reload(given)
+    assert given.state == State.DISPUTED
+    assert settle(shen, given, "original").status_code == 422, "somebody has to say what holds"
+    anew = {"rights_of": "set", "licence": "CC0-1.0", "holder": "第三人", "source_address": "https://example.org/a"}
+    assert settle(shen, given, "original", **anew).status_code == 303
+    settled = reload(given)
+    assert settled.state == State.APPROVED
+    assert settled.rights is not None
+    assert (settled.rights.licence, settled.rights.holder) == ("CC0-1.0", "第三人")
 
 
 def test_both_reviewers_see_the_note_and_what_was_made_of_their_wording(lin: User, mei: User, shen: User) -> None:

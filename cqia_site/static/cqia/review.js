@@ -156,7 +156,7 @@
   }
 
   /* Nothing typed is lost: to the server two seconds after the last change, and into this browser meanwhile. */
-  const store = () => `cqia:typed:${workbench()?.dataset.person}:${workbench()?.dataset.record}`;
+  const store = () => `cqia:typed:${workbench()?.dataset.person}:${workbench()?.dataset.record}${form()?.elements.base ? `:${form().elements.base.value}` : ""}`;
   const named = (name) => [...form().querySelectorAll(`[name="${name}"]`)];
   const typed = () => [...form().querySelectorAll("textarea, select, input:not([type=hidden])")]
     .map((field) => [field.name, field.type === "radio" ? field.checked : field.value]);
@@ -225,6 +225,8 @@
     for (const [name, value] of kept.typed) {
       const place = places[name] = (places[name] ?? -1) + 1;
       const field = named(name)[place] ?? addLabelField(named(name).at(-1));
+      const fold = field?.closest("details:not(.menu)");
+      if (fold && field.value !== value) fold.open = true;
       if (field?.type === "radio") field.checked = value; else if (field) field.value = value;
     }
     for (const mirror of document.querySelectorAll(".mirror, .findings")) mirror.classList.add("stale");
