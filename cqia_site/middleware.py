@@ -15,7 +15,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -35,6 +35,7 @@ MOST_NOTED = 10_000
 PROXY_MISMATCH = "cqia:proxy-mismatch"
 MISMATCH_SECONDS = 600
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
@@ -51,7 +52,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
     def process_view(
         self, request: HttpRequest, view_func: View, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """Return the way to the sign-in page for a stranger, None for everybody else."""
+        """Return the way to the sign-in page for a stranger, None for everybody else; 405 for what no page takes."""
+        if request.method not in METHODS:
+            return HttpResponseNotAllowed(METHODS)
         answer = super().process_view(request, view_func, view_args, view_kwargs)
         if isinstance(answer, HttpResponseRedirect) and is_htmx(request):
             return HttpResponseClientRedirect(answer.url)

@@ -158,6 +158,23 @@ def test_the_children_of_a_killed_serve_end_by_themselves(data: Path, site: tupl
     assert [member for member in family if is_alive(member)] == []
 
 
+def first_line(port: int, request_line: str, header: str) -> int:
+    """Return the status of the answer to a request that no library would send."""
+    lines = (request_line, "Host: 127.0.0.1", f"X-Long: {header}", "Connection: close", "", "")
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+def test_66_odd_requests_are_refused_and_the_server_goes_on(site: tuple[subprocess.Popen[str], int]) -> None:
+    _process, port = site
+    assert first_line(port, "GET / HTTP/1.1", "x" * (64 << 10)) in {400, 431}
+    assert [first_line(port, f"TRACE {path} HTTP/1.1", "x") for path in ("/", "/healthz", "/account/login/")] == [
+        405
+    ] * 3
+    assert health(port) == 200
+
+
 def test_a_port_in_use_is_one_sentence(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
