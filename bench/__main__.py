@@ -6,56 +6,25 @@
 import argparse
 import os
 import resource
-import statistics
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import django
 import psycopg
 
+from bench.table import Figure, Wait, median, rate
+
 if TYPE_CHECKING:
     from bench import reviewing
 
 QUICK_RECORDS, FULL_RECORDS = 20_000, 100_000
-GROWN, LITTLE = 1_000_000, 10_000
+GROWN = 1_000_000
 SHARED = 1000
 """Above the seeds of the rounds: the records that two workers import are others."""
-CLAIMS = 500
 CYCLES = 100
 DATABASE = "cqia_bench"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row of the table: records or calls a second, of the floor and of the program, and the ratio to reach."""
-
-    work: str
-    floor: float
-    program: float
-    reach: float
-
-    def __str__(self) -> str:
-        ratio = self.program / self.floor
-        mark = "" if ratio >= self.reach else "   below"
-        return f"{self.work:<34}{self.floor:>12,.0f}{self.program:>12,.0f}{ratio:>9.2f}{self.reach:>9.2f}{mark}"
-
-
-@dataclass(frozen=True)
-class Wait:
-    """One row of the second table: the milliseconds within which 95 of 100 answers come, and those to stay within."""
-
-    work: str
-    milliseconds: float
-    reach: float
-
-    def __str__(self) -> str:
-        mark = "" if self.milliseconds <= self.reach else "   above"
-        return f"{self.work:<34}{self.milliseconds:>12,.0f}{self.reach:>12,.0f}{mark}"
 
 
 def main() -> int:
@@ -63,7 +32,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_RECORDS:,} records, once: under a minute")
     parser.add_argument("--records", type=int, help="how many records instead")
     parser.add_argument("--repeat", type=int, help="how often; the median counts")
-    parser.add_argument("--growth", action="store_true", help=f"import until there are {GROWN:,} records; nothing else")
+    parser.add_argument("--growth", action="store_true", help=f"what work costs when there are {GROWN:,} records")
     options = parser.parse_args()
     records = options.records or (QUICK_RECORDS if options.quick else FULL_RECORDS)
     repeat = options.repeat or (1 if options.quick else 3)
@@ -71,12 +40,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cqia-bench-") as folder:
         os.environ["CQIA_DATA_DIR"] = folder
         if options.growth:
-            return _grow(options.records or GROWN, Path(folder))
+            _migrate()
+            from bench import growth  # noqa: PLC0415  imports models
+
+            growth.grow(options.records or GROWN, Path(folder))
+            return 0
         rounds = [_measure(records, seed, Path(folder)) for seed in range(1, repeat + 1)]
     print(f"{records:,} records, median of {repeat}\n")
     print(f"{'work':<34}{'floor /s':>12}{'program /s':>12}{'ratio':>9}{'reach':>9}")
     for figures in zip(*(figures for figures, _waits in rounds), strict=True):
-        print(_median(figures))
+        print(median(figures))
     print(f"\n{'page':<34}{'p95 ms':>12}{'within':>12}")
     for waits in zip(*(waits for _figures, waits in rounds), strict=True):
         print(sorted(waits, key=lambda wait: wait.milliseconds)[len(waits) // 2])
@@ -97,28 +70,6 @@ def _own_database() -> None:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
     os.environ["DATABASE_URL"] = f"{base}/{DATABASE}{question}{query}"
-
-
-def _grow(records: int, folder: Path) -> int:
-    """Print what a record costs at the beginning, and when there are as many as asked for."""
-    _migrate()
-    from bench import program  # noqa: PLC0415  imports models
-    from bench.records import lines  # noqa: PLC0415
-
-    def rate(number: int, seed: int) -> float:
-        path = folder / "growing.jsonl"
-        with path.open("wb") as file:
-            file.writelines(lines(number, seed))
-        return number / program.ingest(path)
-
-    rate(LITTLE, 1)  # what is read and compiled once
-    first = statistics.median(rate(LITTLE, seed) for seed in (2, 3, 4))
-    whole = rate(records, 5)
-    last = statistics.median(rate(LITTLE, seed) for seed in (6, 7, 8))
-    print(f"import a second: {first:,.0f} at first, {last:,.0f} with {records:,} records: {last / first:.2f} of it")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{records:,} in one file: {whole:,.0f} a second; largest memory of this process: {peak:,.0f} MiB")
-    return 0
 
 
 def _migrate() -> None:
@@ -145,9 +96,9 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         program_signatures, program_index = reading.near_duplicate_pass(), reading.search_pass()
         path.write_bytes(b"".join(lines(2 * records, SHARED + seed)))
         two_workers = 2 * records / program.ingest(path, workers=2)
-        floor_claim = _rate(floor.claim(connection))
+        floor_claim = rate(floor.claim(connection))
         lin = program.reviewer("lin")
-        program_claim = _rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
+        program_claim = rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
         bare, one, eight = _review()
         program.approve_everything(program.reviewer("mei"))
         floor_export = records / floor.copy_out(connection, folder / "floor.jsonl")
@@ -157,6 +108,7 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         connection.execute("VACUUM ANALYZE")
         waits = [Wait("list page of 100", reading.list_pages(), 100), Wait("two characters", reading.searches(), 1000)]
         waits += [Wait("list of a takedown", reading.takedowns(), 5000)]
+        waits += [Wait("dashboard", reading.dashboards(), 300), Wait("diff of 25,000 characters", reading.diffs(), 300)]
         waits += [Wait("decide and next, 1 user", one.p95, 40), Wait("decide and next, 8 users", eight.p95, 120)]
     figures = [
         Figure("import", floor_import, program_import, 0.25),
@@ -183,24 +135,6 @@ def _review() -> "tuple[float, reviewing.Cycles, reviewing.Cycles]":
         one, eight = reviewing.measure(port, 1, CYCLES), reviewing.measure(port, 8, CYCLES // 4)
     print(f"decide and get the next: {one}; {eight}")
     return bare, one, eight
-
-
-def _rate(call: Callable[[], object], then: Callable[[], object] | None = None) -> float:
-    """Return how often a second `call` can be made; what `then` does in between is not timed."""
-    taken = 0.0
-    for _number in range(CLAIMS):
-        started = perf_counter()
-        call()
-        taken += perf_counter() - started
-        if then:
-            then()
-    return CLAIMS / taken
-
-
-def _median(figures: tuple[Figure, ...]) -> Figure:
-    middle = sorted(figures, key=lambda figure: figure.program / figure.floor)[len(figures) // 2]
-    floor = statistics.median(figure.floor for figure in figures)
-    return Figure(middle.work, floor, floor * middle.program / middle.floor, middle.reach)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ they remove when they are called: see `also`. They may be called again when an e
 """
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,12 @@ from django.db import connection, transaction
 
 from review import access, duplicates, search, takedowns
 from review.models import Comment, Draft, Original, Revision, Skip, Takedown
+from review.refused import Refused
 
 if TYPE_CHECKING:
     from review.models import User
+
+logger = logging.getLogger(__name__)
 
 SHORTEST_BYTES = 12
 """A text that is shorter stands in files of others as well, by chance."""
@@ -161,9 +165,13 @@ def _blank(erasing: Erasing) -> None:
 
 
 def erase_due() -> int:
-    """Erase every takedown whose waiting period is over; return how many."""
+    """Erase every takedown whose waiting period is over; return how many. What somebody decided meanwhile stays so."""
     number = 0
     for takedown in takedowns.due():
-        erase(takedown, by=None)
-        number += 1
+        try:
+            erase(takedown, by=None)
+        except Refused as refused:
+            logger.info("Takedown %s is left as it is: %s", takedown.pk, refused)
+        else:
+            number += 1
     return number

@@ -1,0 +1,75 @@
+"""What a record costs at the beginning, and what it costs when there are a million."""
+
+import os
+import resource
+import statistics
+from pathlib import Path
+
+import psycopg
+
+from bench import floor, program, reading
+from bench.records import lines
+from bench.table import Wait, rate
+
+LITTLE = 10_000
+
+
+def grow(records: int, folder: Path) -> None:
+    """Import `records`, and print the same work before and after."""
+    _imported(folder, LITTLE, 1)  # what is read and compiled once
+    first, first_claim = statistics.median(_imported(folder, LITTLE, seed) for seed in (2, 3, 4)), _claims()
+    whole = _imported(folder, records, 5)
+    last, last_claim = statistics.median(_imported(folder, LITTLE, seed) for seed in (6, 7, 8)), _claims()
+    print(f"{records:,} in one file: {whole:,.0f} a second; {_peak()}")
+    print(_compared("import", first, last))
+    print(_compared("claim", first_claim, last_claim))
+    print(
+        f"search pass {reading.search_pass():,.0f}, near-duplicate pass {reading.near_duplicate_pass():,.0f} a second"
+    )
+    program.approve_everything(program.reviewer("mei"))
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+    _print_exports(folder)
+    for wait in (
+        Wait("list page of 100", reading.list_pages(), 100),
+        Wait("two characters", reading.searches(), 1000),
+        Wait("list of a takedown", reading.takedowns(), 5000),
+        Wait("dashboard", reading.dashboards(), 300),
+    ):
+        print(wait)
+    print(_peak())
+
+
+def _imported(folder: Path, number: int, seed: int) -> float:
+    path = folder / "growing.jsonl"
+    with path.open("wb") as file:
+        file.writelines(lines(number, seed))
+    return number / program.ingest(path)
+
+
+def _claims() -> float:
+    lin = program.reviewer("lin")
+    return rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
+
+
+def _print_exports(folder: Path) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        path = folder / "some.jsonl"
+        with path.open("wb") as file:
+            file.writelines(lines(10 * LITTLE, 9))
+        with path.open("rb") as file:
+            floor.prepare(connection, file)
+        bare = 10 * LITTLE / floor.copy_out(connection, folder / "floor.jsonl")
+    seconds, records = program.build("v0.9")
+    first, streamed, sent = program.stream()
+    print(f"{records:,} records: release files {records / seconds / bare:.2f} of bare COPY,", end=" ")
+    print(f"live stream {sent / streamed / bare:.2f}, its first byte after {1000 * first:,.0f} ms")
+
+
+def _compared(work: str, first: float, last: float) -> str:
+    return f"{work} a second: {first:,.0f} at first, {last:,.0f} at last: {last / first:.2f} of it"
+
+
+def _peak() -> str:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"largest memory of this process: {peak:,.0f} MiB"
