@@ -12,6 +12,8 @@ from bench.records import lines
 from bench.table import Wait, rate
 
 LITTLE = 10_000
+HEAVY, HEAVY_MEDIAN = 200_000, 500
+"""Records of a file of 500 MB, and the characters of half their answers."""
 
 
 def grow(records: int, folder: Path) -> None:
@@ -21,6 +23,8 @@ def grow(records: int, folder: Path) -> None:
     whole = _imported(folder, records, 5)
     last, last_claim = statistics.median(_imported(folder, LITTLE, seed) for seed in (6, 7, 8)), _claims()
     print(f"{records:,} in one file: {whole:,.0f} a second; {_peak()}")
+    heavy = _imported(folder, HEAVY, 10, median=HEAVY_MEDIAN)
+    print(f"{HEAVY:,} in a file of 500 MB: {heavy:,.0f} a second; {_peak()}")
     print(_compared("import", first, last))
     print(_compared("claim", first_claim, last_claim))
     print(
@@ -40,10 +44,10 @@ def grow(records: int, folder: Path) -> None:
     print(_peak())
 
 
-def _imported(folder: Path, number: int, seed: int) -> float:
+def _imported(folder: Path, number: int, seed: int, **shape: int) -> float:
     path = folder / "growing.jsonl"
     with path.open("wb") as file:
-        file.writelines(lines(number, seed))
+        file.writelines(lines(number, seed, **shape))
     return number / program.ingest(path)
 
 
@@ -71,5 +75,5 @@ def _compared(work: str, first: float, last: float) -> str:
 
 
 def _peak() -> str:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"largest memory of this process: {peak:,.0f} MiB"
+    own, beside = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return f"largest memory of this process: {own:,.0f} MiB, of one beside it: {beside:,.0f} MiB"

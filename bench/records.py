@@ -29,8 +29,11 @@ def characters() -> dict[str, int]:
     return {character: count for character, count in counts.items() if character.isprintable()}
 
 
-def lines(number: int, seed: int = 1) -> Iterator[bytes]:
-    """Yield `number` nine-field records, each with its line end, as an import file holds them."""
+def lines(number: int, seed: int = 1, *, median: int = MEDIAN) -> Iterator[bytes]:
+    """Yield `number` nine-field records, each with its line end, as an import file holds them.
+
+    `median` is that of the characters of an answer.
+    """
     draw = random.Random(seed)
     frequencies = characters()
     pool = "".join(draw.choices(list(frequencies), list(frequencies.values()), k=POOL))
@@ -41,7 +44,7 @@ def lines(number: int, seed: int = 1) -> Iterator[bytes]:
 
     earlier: list[tuple[str, str]] = []
     for position in range(number):
-        length = min(LONGEST, max(20, round(math.exp(draw.gauss(math.log(MEDIAN), SPREAD)))))
+        length = min(LONGEST, max(20, round(math.exp(draw.gauss(math.log(median), SPREAD)))))
         instruction, output = f"{text(draw.randint(8, 60))}？", f"{text(length)}。"
         if earlier and draw.random() < ALIKE:
             instruction, alike = draw.choice(earlier)
