@@ -59,6 +59,11 @@ class Document(NamedTuple):
     """
     repairs: tuple[str, ...] = ()
     """The rules that have mended its texts; ``raw`` stays as it was."""
+    scorer: str = ""
+    """Who was asked for its score, ``rules`` or the name of a model; empty where nobody was."""
+    score: float | None = None
+    unscored: str = ""
+    """Why there is no score although somebody was asked, in a word."""
 
     def labelled(self, *, minor: Sequence[str], domain: Sequence[str]) -> "Document":
         """The same, the labels that it shows itself set behind those that its source has; its own stand if it has any.

@@ -14,7 +14,7 @@ from ingest.models import Part
 from ingest.parts import File
 from ingest.readers import READERS
 from ingest.stages import Stages
-from review import intake
+from review.entries import Entry, Prepared, prepared
 
 if TYPE_CHECKING:
     from ingest.document import Document
@@ -33,9 +33,9 @@ class Portion:
     first_line: int
     end: int = 0
     last_line: int = 0
-    prepared: list[intake.Prepared] = field(default_factory=list)
+    prepared: list[Prepared] = field(default_factory=list)
     """The candidates, for those who show them; where they only enter, their entries are enough."""
-    entries: list[intake.Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
@@ -140,7 +140,7 @@ def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stage
     if isinstance(record, Dropped):
         portion.dropped[record.reason] += 1
         return
-    candidate = intake.prepared(record, source=stages.source)
+    candidate = prepared(record, source=stages.source)
     portion.prepared.append(candidate)
     portion.entries.append(candidate.entry)
     for key in record.unknown_keys:

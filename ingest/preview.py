@@ -20,6 +20,7 @@ from ingest.readers import first_fields, recognise
 from ingest.stages import Stages
 from ingest.thresholds import Thresholds
 from review import intake
+from review.entries import Prepared
 from review.models import Batch
 from review.text.rules import Chosen
 from review.text.rules.trial import Trials, tried
@@ -87,7 +88,7 @@ class Preview:
     """What the files look like, and what would become of the records at their beginnings."""
 
     looks: list[Look]
-    candidates: list[intake.Prepared] = field(default_factory=list)
+    candidates: list[Prepared] = field(default_factory=list)
     refusals: list["Refusal"] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-BEST = 10
+BEST, BY_RULES = 10, "rules"
 FEATURES = {"length": 2.5, "variety": 2.5, "structure": 1.5, "cleanness": 1.5, "relation": 1.0, "ending": 1.0}
 
 FULL_LENGTH, LONG = 400, 4000

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from review.models import Source
 
 SLOW_RECORDS = 50
+MAX_NAME = 100
+"""Characters of a model's name that are kept with its scores."""
 
 type Tally = dict[str, Counter[str]]
 """How often a stage did what, by stage: `{"template": {"请介绍{quoted}。": 12}}`."""
@@ -48,6 +50,11 @@ class Stages:
     def chunk_records(self) -> int:
         """How many records a chunk should have: fewer where each of them takes seconds."""
         return SLOW_RECORDS if self.model else settings.INGEST_CHUNK_RECORDS
+
+    @property
+    def scorer(self) -> str:
+        """Who scores the records, for those who look at the scores later."""
+        return self.model.model[:MAX_NAME] or "model" if self.model else scoring.BY_RULES
 
     @classmethod
     def of_job(cls, job: "Job") -> Self:
@@ -119,13 +126,19 @@ class Stages:
         """Leave out what is too short, too long, or scored too low by rules; without an answer there is no score."""
         if reason := self.thresholds.by_length(document):
             return _dropped(document, reason)
-        if self.thresholds.score is None or self.model is not None or not document.output.strip():
+        if self.thresholds.score is None:
+            return document
+        if not document.output.strip():
+            return document._replace(scorer=self.scorer, unscored="unanswered")
+        if self.model is not None:
             return document
         return self._weighed(document, scoring.by_rules(document.instruction, document.output))
 
     def _weighed(self, document: Document, score: float) -> Document | Dropped:
         self.count("score", f"{int(score)}")
-        return _dropped(document, "score") if score < (self.thresholds.score or 0) else document
+        if score < (self.thresholds.score or 0):
+            return _dropped(document, "score")
+        return document._replace(scorer=self.scorer, score=score)
 
     def _asking(
         self, passed: "Iterator[Document | Refusal | Dropped]", model: scoring.Endpoint
@@ -157,7 +170,7 @@ class Stages:
             return self._weighed(record, asked.result())
         except scoring.Unscored as unscored:
             self.count("score", f"unscored: {unscored}")
-            return record
+            return record._replace(scorer=self.scorer, unscored=str(unscored))
 
     def count(self, stage: str, what: str) -> None:
         """Count once more what a stage did."""

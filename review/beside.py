@@ -18,6 +18,11 @@ class Beside(NamedTuple):
     claimed_copyright: str | None = None
     repairs: list[str] | None = None
     """The rules that mended the text as it came in."""
+    score: float | None = None
+    scorer: str | None = None
+    """Who was asked for the quality score as it came in; None where nobody was."""
+    unscored: str | None = None
+    """Why there is no score although somebody was asked."""
     has_draft: bool = False
     """Whether the person has typed something there that they have not decided."""
 
@@ -29,12 +34,12 @@ _STATEMENT = """
                     SELECT 1 FROM review_claim g
                     WHERE g.record_id = r.id AND g.reviewer_id = %(me)s AND g.purpose = 'gold')))),
            (SELECT count(*) FROM review_nearduplicate WHERE record_id = %(record)s OR other_id = %(record)s),
-           o.claimed_human_verified, o.claimed_copyright, o.repairs,
+           o.claimed_human_verified, o.claimed_copyright, o.repairs, s.value, s.scorer, s.unscored,
            EXISTS (SELECT 1 FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s)
     FROM (VALUES (1)) one LEFT JOIN LATERAL (
         SELECT claimed_human_verified, claimed_copyright, repairs FROM review_original
         WHERE record_id = %(record)s ORDER BY id DESC LIMIT 1
-    ) o ON true
+    ) o ON true LEFT JOIN review_score s ON s.record_id = %(record)s
 """
 
 

@@ -22,12 +22,14 @@ from django_filters import (  # type: ignore[import-untyped]  # it has no types
 )
 
 from review import access, blind, browsing, duplicates, search, worded
-from review.models import AnswerFrom, Batch, Decision, Licence, Record, Retraction, Role, Source, State, User
+from review.models import AnswerFrom, Batch, Decision, Licence, Record, Retraction, Role, Score, Source, State, User
+from review.models.score import BEST
 from review.text.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from django.db.models import QuerySet
     from django.utils.datastructures import MultiValueDict
 
     from review.models.record import RecordQuerySet
@@ -107,6 +109,11 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     longest = NumberFilter(
         method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at most, characters")
     )
+    score_from = NumberFilter(
+        method="by_score", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at least")
+    )
+    score_to = NumberFilter(method="by_score", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at most"))
+    scored = ChoiceFilter(widget=PlainSelect, method="by_scored", choices=YES_NO, label=gettext_lazy("Has a score"))
     imported_from = DateFilter(method="by_date", label=gettext_lazy("Imported from"))
     imported_to = DateFilter(method="by_date", label=gettext_lazy("Imported up to"))
     batch = NumberFilter(method="by_batch", min_value=1, max_value=MAX_ID, label=gettext_lazy("Import, by number"))
@@ -285,6 +292,16 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         bound = {"shortest": "gte", "longest": "lte"}[name]
         return records.filter(**{f"search_text__length__{bound}": int(length)})
 
+    def by_score(self, records: "RecordQuerySet", name: str, score: Decimal) -> "RecordQuerySet":
+        """Those that scored so much as they came in."""
+        bound = {"score_from": "gte", "score_to": "lte"}[name]
+        return records.filter(Exists(_scores().filter(**{f"value__{bound}": float(score)})))
+
+    def by_scored(self, records: "RecordQuerySet", _name: str, said: str) -> "RecordQuerySet":
+        """Those that have a quality score, or those that have none."""
+        has_score = Exists(_scores().filter(value__isnull=False))
+        return records.filter(has_score if said == "yes" else ~has_score)
+
     def by_date(self, records: "RecordQuerySet", name: str, _day: object) -> "RecordQuerySet":
         """Those that came in since a day, or up to its end."""
         return records.filter(batch__in=self._wanted_batches({name: self.form.cleaned_data[name]}))
@@ -308,6 +325,10 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         if how == "down":
             return records.filter(takedown__isnull=False)
         return records.filter(retraction__isnull=False, batch__in=self._taken_back())
+
+
+def _scores() -> "QuerySet[Score]":
+    return Score.objects.filter(record=OuterRef("pk"))
 
 
 def _flags() -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from review.models.record import Record, State
 from review.models.reflagging import Reflagging
 from review.models.revision import NO_METADATA, Revision
 from review.models.rights import NO_COPYRIGHT_STATED, Evidence, Licence, Rights
+from review.models.score import Score
 from review.models.seal import Erased, Intake, Seal, Unsealed
 from review.models.searchtext import SearchRun, SearchShelf, SearchText
 from review.models.source import AnswerFrom, Category, Method, Source
@@ -67,6 +68,7 @@ __all__ = [
     "Role",
     "RoleGiven",
     "Scope",
+    "Score",
     "Seal",
     "SearchRun",
     "SearchShelf",

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from review import access
 from review.forms import Reason
 from review.models import Role, State
+from review.models.score import BY_RULES
+from review.models.score import REASONS as UNSCORED
 from review.text import diff as differences
 from review.text import marks
 from review.text.rules import RULES
@@ -173,6 +175,20 @@ def rule_sentence(rule: "Rule") -> str:
 def rule_name(name: str) -> str:
     """Return what the rule of this name is about; the name itself where there is no such rule."""
     return rule_sentence(RULES[name]) if name in RULES else name
+
+
+@register.filter
+def scorer_word(name: str) -> str:
+    """Say who gave a quality score."""
+    return _("by rules") if name == BY_RULES else name
+
+
+@register.filter
+def unscored_word(reason: str) -> str:
+    """Say why a record has no quality score."""
+    if reason in UNSCORED:
+        return str(UNSCORED[reason])
+    return _("the model's server answered %(status)s") % {"status": reason.removeprefix("http_")}
 
 
 @register.filter

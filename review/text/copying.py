@@ -16,6 +16,7 @@ _NULL = b"\xff\xff\xff\xff"
 _TRUE, _FALSE = b"\x00\x00\x00\x01\x01", b"\x00\x00\x00\x01\x00"
 _COUNT, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
 _INT2, _INT4, _INT8 = struct.Struct("!ih"), struct.Struct("!ii"), struct.Struct("!iq")
+_DOUBLE = struct.Struct("!id")
 _ARRAY = struct.Struct("!iiIii")
 _VARCHAR = 1043
 """By which number PostgreSQL knows the type of an array's items."""
@@ -69,6 +70,11 @@ def integer(value: int) -> bytes:
 def bigint(value: int) -> bytes:
     """``bigint``."""
     return _INT8.pack(8, value)
+
+
+def double(value: float | None) -> bytes:
+    """``double precision`` that may be missing."""
+    return _NULL if value is None else _DOUBLE.pack(8, value)
 
 
 def texts(items: Sequence[str]) -> bytes:

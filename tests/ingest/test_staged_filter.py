@@ -11,11 +11,14 @@ from pytest_django.fixtures import Settings
 
 from ingest import pipeline
 from ingest.models import Job
+from ingest.scoring import by_rules
 from ingest.stages import Stages
-from review.models import Record, Revision, Source
+from review.models import Record, Revision, Score, Source, User
+from tests.factories import record
 from tests.ingest.importing import counts, fresh, imported, submitted
 from tests.ingest.scoring_server import ScoringServer, scoring_server
 from tests.ingest.test_scoring import ANSWER
+from tests.review.test_sources_pages import seen, signed_in
 
 pytestmark = [pytest.mark.django_db]
 
@@ -62,6 +65,8 @@ def test_every_stage_counts_what_it_leaves_out(zhihu: Source) -> None:
     assert job.dropped_because() == DROPPED
     assert job.tally()["score"].total() == 3
     assert Record.objects.count() == 2
+    kept = Score.objects.filter(record__batch=job.batch).values_list("value", "scorer", "unscored")
+    assert [(value >= zhihu.thresholds["score"], *rest) for value, *rest in kept] == [(True, "rules", "")] * 2
 
 
 def test_rehearsal_and_shared_runs_leave_out_the_same(zhihu: Source, tmp_path: Path, settings: Settings) -> None:
@@ -79,6 +84,7 @@ def test_rehearsal_and_shared_runs_leave_out_the_same(zhihu: Source, tmp_path: P
 def test_source_without_thresholds_takes_everything() -> None:
     assert counts(imported(FILE, source="zhihu"))["new"] == 7
     assert fresh(Job.objects.get()).tally().get("score") is None
+    assert not Score.objects.exists()
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"votes": None, "score": "8"}, {"unknown": 3}, {"votes": True}])
@@ -110,6 +116,8 @@ def test_model_scores_what_the_stages_before_have_left(zhihu: Source, judge: Sco
     assert len(judge.seen) == 3
     kept = Revision.objects.order_by("pk").values_list("instruction", flat=True)
     assert [text[-2] for text in kept] == ["0", "5"]
+    scores = Score.objects.order_by("record").values_list("value", "scorer", "unscored")
+    assert list(scores) == [(None, "judge", "no_score"), (9, "judge", "")]
 
 
 def test_rehearsal_asks_no_model(zhihu: Source, judge: ScoringServer, tmp_path: Path) -> None:
@@ -143,3 +151,29 @@ def test_real_answers_go_through_the_whole_filter(shared_data: Path, zhihu: Sour
     assert lengths
     assert min(lengths) >= 280
     assert max(lengths) <= 3800
+
+
+def test_score_is_that_of_the_wording_that_came_in_last(zhihu: Source) -> None:
+    zhihu.thresholds = {"score": 0}
+    zhihu.save(update_fields=["thresholds"])
+    fields = {"instruction": "天空为什么是蓝色的？", "input": "", "external_id": "a", "answer_from": "human"}
+    for output in ("", "因为散射。", "因为大气里的分子把短波长的光散射得更多。\n所以晴天的天空看上去是蓝色的。" * 3):
+        imported(json.dumps(fields | {"output": output}, ensure_ascii=False).encode(), source="zhihu")
+        found = Score.objects.get()
+        assert found.record.external_id == "a"
+        if not output:
+            assert (found.value, found.scorer, found.unscored) == (None, "rules", "unanswered")
+        else:
+            assert found.value == by_rules(fields["instruction"], output)
+            assert found.unscored == ""
+
+
+def test_page_of_a_record_tells_its_score_or_why_there_is_none(lin: User, settings: Settings) -> None:
+    settings.LANGUAGE_CODE = "en"
+    scored, blank, unasked = (record("zhihu", output=output) for output in ("好。", "", "也好。"))
+    Score.objects.create(record=scored, value=8.3, scorer="rules")
+    Score.objects.create(record=blank, scorer="judge", unscored="http_503")
+    pages = [seen(signed_in(lin).get(f"/review/records/{one.pk}/")) for one in (scored, blank, unasked)]
+    assert "Quality score as it came in 8.3 by rules" in pages[0]
+    assert "Quality score as it came in none the model&#x27;s server answered 503" in pages[1]
+    assert "Quality score as it came in none the source asked for none" in pages[2]

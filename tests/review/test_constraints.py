@@ -32,6 +32,7 @@ from review.models import (
     Reflagging,
     Revision,
     Rights,
+    Score,
     Seal,
     SearchRun,
     SearchShelf,
@@ -198,6 +199,8 @@ BREACHES: dict[str, Breach] = {
     "review_reflagging_ended_has_time": lambda r, *_: Reflagging.objects.create(
         source=r.source, number=0, state="done"
     ),
+    "review_score_in_range": lambda r, *_: Score.objects.create(record=r, value=10.5, scorer="rules"),
+    "review_score_or_reason": lambda r, *_: Score.objects.create(record=r, scorer="rules"),
     "review_flag_once_a_revision": lambda r, *_: [flag(r, r.revision_id), flag(r, r.revision_id)],
     "review_flag_of_own_revision": lambda r, *_: flag(r, record().revision_id),
     "review_gold_once_a_record": lambda r, lin, _: [gold(r, lin), gold(r, lin)],

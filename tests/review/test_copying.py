@@ -22,6 +22,8 @@ VALUES: list[tuple[str, Callable[[Any], bytes], Any]] = [
     ("smallint", copying.smallint, -3),
     ("integer", copying.integer, 2**31 - 1),
     ("bigint", copying.bigint, 2**62),
+    ("double precision", copying.double, 7.3),
+    ("double precision", copying.double, None),
     ("varchar[]", copying.texts, []),
     ("varchar[]", copying.texts, ["trim_blanks", '一, "二"', "NULL"]),
 ]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from review import browsing, decisions, duplicates, retractions, rights, search
 from review.filters import RecordFilter
-from review.models import Decision, Record, Source, User, Verdict
+from review.models import Decision, Record, Score, Source, User, Verdict
 from tests.factories import add_records, approve, candidate, judgement, record
 from tests.review.reviewing import signed_in
 
@@ -59,6 +59,9 @@ def test_each_filter_finds_what_it_says(lin: User, gao: User) -> None:
     rights.decide_rights(Source.objects.get(slug="zhihu"), by=gao, licence="CC0-1.0")
     rights.decide_rights(waiting, by=gao, licence="restricted")
     Record.objects.filter(pk=waiting.pk).update(assignee=lin)
+    Score.objects.create(record=done, value=7.5, scorer="rules")
+    Score.objects.create(record=rejected, value=2, scorer="judge")
+    Score.objects.create(record=blank, scorer="rules", unscored="unanswered")
     read()
     client, today = signed_in(gao), timezone.localdate()
     cases: list[tuple[dict[str, object], Sequence[Record]]] = [
@@ -92,6 +95,11 @@ def test_each_filter_finds_what_it_says(lin: User, gao: User) -> None:
         ({"reviewer": "gao"}, []),
         ({"assignee": "lin"}, [waiting]),
         ({"near": "on"}, []),
+        ({"score_from": "7.5"}, [done]),
+        ({"score_to": "7.4"}, [rejected]),
+        ({"score_from": 0, "score_to": 10}, [done, rejected]),
+        ({"scored": "yes", "source": "mba"}, [rejected]),
+        ({"scored": "no"}, [waiting, blank]),
         ({"q": "玄武", "source": "zhihu", "state": "approved", "licence": "CC0-1.0"}, [done]),
         ({"q": "玄武", "source": "mba"}, []),
     ]
@@ -208,6 +216,9 @@ def test_whoever_gave_a_look_finds_it_decided_as_they_said(lin: User, mei: User)
         "source=nowhere",
         "licence=%00",
         "shortest=-1",
+        "score_from=11",
+        "score_to=nan",
+        "scored=perhaps",
         "longest=1e9999",
         "longest=99999999999999999999",
         "batch=1e400",
@@ -325,7 +336,8 @@ def test_no_filter_leads_to_anything_but_what_is_named() -> None:
             "licence",
             "reach",
         ),
-        *("near", "shortest", "longest", "imported_from", "imported_to", "batch", "reviewer", "assignee", "gone"),
+        *("near", "shortest", "longest", "score_from", "score_to", "scored"),
+        *("imported_from", "imported_to", "batch", "reviewer", "assignee", "gone"),
     }
     assert {each.method for each in RecordFilter.base_filters.values()} == {
         *(
@@ -339,6 +351,16 @@ def test_no_filter_leads_to_anything_but_what_is_named() -> None:
             "by_licence",
             "by_reach",
         ),
-        *("by_near", "by_length", "by_date", "by_batch", "by_reviewer", "by_assignee", "by_gone"),
+        *(
+            "by_near",
+            "by_length",
+            "by_score",
+            "by_scored",
+            "by_date",
+            "by_batch",
+            "by_reviewer",
+            "by_assignee",
+            "by_gone",
+        ),
     }
     assert not Decision.objects.exists()

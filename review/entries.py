@@ -1,0 +1,164 @@
+"""A candidate made ready to enter: its texts looked at and hashed, its rows packed. Touches no database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from review.flags import Places, places
+from review.models import State
+from review.text import copying
+from review.text.rules import Texts
+from review.text.signature import content_hash_of, duplicate_key
+
+if TYPE_CHECKING:
+    from review.models import Source
+    from review.text.draw import Looks
+
+
+class Candidate(Protocol):
+    """What a record needs to enter: the nine fields, where it stood, and what the file claimed.
+
+    `major`, `minor`, `domain` and `answer_from` may be None where the raw shape has no such field: then the source's
+    own are taken.
+    """
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def instruction(self) -> str: ...
+    @property
+    def input(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def major(self) -> Sequence[str] | None: ...
+    @property
+    def minor(self) -> Sequence[str] | None: ...
+    @property
+    def domain(self) -> Sequence[str] | None: ...
+    @property
+    def metadata(self) -> str: ...
+    @property
+    def answer_from(self) -> str | None: ...
+    @property
+    def external_id(self) -> str | None: ...
+    @property
+    def claimed_human_verified(self) -> bool | None: ...
+    @property
+    def claimed_copyright(self) -> str | None: ...
+    @property
+    def repairs(self) -> Sequence[str]: ...
+    @property
+    def scorer(self) -> str: ...
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def unscored(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """What the database is given of a candidate: all of it made ready, so that it can be sent between processes."""
+
+    key: bytes
+    content: bytes
+    external_id: str | None
+    line: int
+    offset: int
+    length: int
+    """Characters of instruction, input and output."""
+    is_answered: bool
+    answer_from: str
+    wording: bytes
+    """What the row of its revision holds behind the ids, as COPY takes it."""
+    original: bytes
+    """The same of its original."""
+    original_hashes: bytes
+    """Of what stood in the file: the hash of the raw line, and that of the copyright text that it claims."""
+    flags: tuple[bytes, ...]
+    """The same of each of its flags."""
+    score: bytes
+    """The same of its score; nothing where nobody asked for one."""
+    revision: int = 0
+
+    @property
+    def state(self) -> State:
+        return State.WAITING if self.is_answered else State.UNANSWERED
+
+    def wanted(self, rule: "Looks") -> int:
+        """Return how many decisions are wanted, by the source's rule for second looks."""
+        return rule.wanted(self.key, length=self.length, answer_from=self.answer_from, is_flagged=bool(self.flags))
+
+
+class Prepared(NamedTuple):
+    """A candidate that is ready to enter: all that needs no database is done."""
+
+    candidate: Candidate
+    texts: Texts
+    """What rules look at, the source's defaults filled in."""
+    flags: Places
+    entry: Entry
+
+
+def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
+    """Do for `add_records` what can be done ahead of it, in another thread or process: it touches no database."""
+    major, minor = _labels(candidate.major, source.major), _labels(candidate.minor, source.minor)
+    domain = _labels(candidate.domain, source.domain)
+    answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
+    said = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
+    texts = Texts(*said, major, minor, domain, answer_from, source.names)
+    flags = places(texts, source=source)
+    return Prepared(candidate, texts, flags, _entry(candidate, texts, flags))
+
+
+def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
+    said = [text.encode() for text in texts[:4]]
+    answer_from = texts.answer_from or ""
+    content = content_hash_of((*said, answer_from.encode()), (texts.major, texts.minor, texts.domain))
+    instruction, given, output, metadata = map(copying.data, said)
+    labels = copying.jsonb({"major": texts.major, "minor": texts.minor}) + copying.jsonb(texts.domain)
+    return Entry(
+        duplicate_key(*texts[:3]),
+        content,
+        candidate.external_id,
+        candidate.line,
+        candidate.offset,
+        length=len(texts.instruction) + len(texts.input) + len(texts.output),
+        is_answered=bool(texts.output.strip()),
+        answer_from=answer_from,
+        wording=b"".join(
+            [instruction, given, output, labels, metadata, copying.text(answer_from), copying.data(content)]
+        ),
+        original=_original(candidate),
+        original_hashes=sha256(candidate.raw).digest() + sha256((candidate.claimed_copyright or "").encode()).digest(),
+        score=_score(candidate),
+        flags=tuple([copying.text(rule) + copying.jsonb([tuple(s) for s in spans]) for rule, spans in flags.items()]),
+    )
+
+
+def _score(candidate: Candidate) -> bytes:
+    if not candidate.scorer:
+        return b""
+    return copying.double(candidate.score) + copying.text(candidate.scorer) + copying.text(candidate.unscored)
+
+
+def _original(candidate: Candidate) -> bytes:
+    return b"".join(
+        [
+            *(copying.integer(candidate.line), copying.bigint(candidate.offset), copying.data(candidate.raw)),
+            copying.boolean(candidate.claimed_human_verified),
+            *(copying.optional(candidate.claimed_copyright), copying.texts(candidate.repairs)),
+        ]
+    )
+
+
+def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
+    """Return the labels given, else the source's own where it has but one: of several, a person chooses."""
+    if given is None:
+        return usual if len(usual) == 1 else ()
+    return given
