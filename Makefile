@@ -62,6 +62,18 @@ reviewers: environment-dev ## let 50 reviewers decide 10,000 records over three 
 second-looks: environment-dev ## let 12 reviewers work 5,000 records with second looks, and settle the real pairs
 	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_overlap_at_work.py tests/review/test_disputes.py $(ARGS)
 
+.PHONY: histories
+histories: environment-dev ## live ten thousand random operations through pages, API and administration
+	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_random_history.py $(ARGS)
+
+.PHONY: exits
+exits: environment-dev ## try to get 10,000 records of mixed rights out, by every way under every policy
+	@MIXED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 tests/exports/test_exits.py $(ARGS)
+
+.PHONY: million
+million: environment-dev ## cut and build a release of a million records while 20 people edit
+	@exec $(PYTHON) -m pytest -n 0 -s -m slow tests/faults/test_a_million.py $(ARGS)
+
 .PHONY: check
 check: environment-dev ## check format, lint, types, import contracts, migrations, generated pages
 	$(PYTHON) -m ruff format --check .

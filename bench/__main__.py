@@ -23,6 +23,10 @@ QUICK_RECORDS, FULL_RECORDS = 20_000, 100_000
 GROWN = 1_000_000
 SHARED = 1000
 """Above the seeds of the rounds: the records that two workers import are others."""
+SEALED = 2000
+"""Those that are imported beside the sealer."""
+SEALS = 20_000
+"""Rows of the history to be sealed a second."""
 CYCLES = 100
 DATABASE = "cqia_bench"
 
@@ -100,7 +104,12 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         lin = program.reviewer("lin")
         program_claim = rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
         bare, one, eight = _review()
+        path.write_bytes(b"".join(lines(records, SEALED + seed)))
+        with program.sealer():
+            sealed_import = records / program.ingest(path)
+            _bare, sealed_one, sealed_eight = _review()
         program.approve_everything(program.reviewer("mei"))
+        sealed = reading.seals()
         floor_export = records / floor.copy_out(connection, folder / "floor.jsonl")
         written, frozen = program.build(f"v0.1.{seed}")
         first, streamed, sent = program.stream()
@@ -115,6 +124,10 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         Figure("near-duplicates, behind the import", floor_signatures, program_signatures, 0.7),
         Figure("search index, behind the import", floor_import, program_index, 0.12),
         Figure("import by two workers, of by one", program_import, two_workers, 1.6),
+        Figure("import beside the sealer, of alone", program_import, sealed_import, 0.95),
+        Figure("decide, 1 user, beside the sealer", one.rate, sealed_one.rate, 0.95),
+        Figure("decide, 8 users, beside the sealer", eight.rate, sealed_eight.rate, 0.95),
+        Figure("rows of the history sealed", SEALS, sealed, 1.0),
         Figure("claim the next record", floor_claim, program_claim, 0.25),
         Figure("decide and next, 1 user", bare, one.rate, 0.05),
         Figure("decide and next, 8 users", bare, eight.rate, 0.1),

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from rensa import RMinHash
 
-from review import duplicates, search, tracing
+from review import duplicates, sealing, search, tracing
 from review.models import Record, Role, SearchText, User
 from review.text.diff import opcodes
 from review.text.minhash import SHINGLE, squeezed
@@ -94,6 +94,13 @@ def _pairs(draw: random.Random) -> Iterator[str]:
         )
         start = draw.randrange(len(text) - 1)
         yield text[start : start + 2]
+
+
+def seals() -> float:
+    """Return how many rows of the history a second are sealed: all that waits."""
+    waiting, started = sealing.waiting(), perf_counter()
+    assert sealing.seal() == waiting
+    return waiting / (perf_counter() - started)
 
 
 def takedowns() -> float:

@@ -16,8 +16,8 @@ from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from cqia_site.embedded import program
-from exports import build
-from exports.models import Release
+from exports import build, feed
+from exports.models import Policy, Release
 from review import erasure, sealing, takedowns
 from review.models import Record, Revision, Takedown, User
 from review.refused import Refused
@@ -145,11 +145,28 @@ def audit(address: str) -> dict[str, object]:
     return said
 
 
+FOLLOWED = """
+import json
+from exports import feed
+from exports.models import Policy
+def told(cursor):
+    parts = feed.lines(feed.Cursor.read(cursor), feed.last(), Policy.objects.get(slug="internal"))
+    events = [json.loads(line) for part in parts for line in part.splitlines()]
+    return [(event["cursor"], event["id"], event["change"]) for event in events]
+print(json.dumps([told("{cursor}"), told("0")]))
+"""
+
+
 def test_dumped_and_restored_the_chain_holds_and_goes_on(lin: User) -> None:
     imported(WHOLE)
     approve_waiting(lin)
     sealing.seal()
+    internal = Policy.objects.get(slug="internal")
+    told = [json.loads(line) for part in feed.lines(feed.Cursor(), feed.last(), internal) for line in part.splitlines()]
+    kept = told[: len(told) // 2]
     cut("v1", "internal")
+    taken = takedowns.request(by=None, requester="我", ground="无", asked=Asked(records=(kept[0]["id"],)))
+    takedowns.confirm(taken, by=None)
     last = sealing.anchor()
     assert sealing.waiting() > 0
     dumped = dump()
@@ -174,6 +191,16 @@ def test_dumped_and_restored_the_chain_holds_and_goes_on(lin: User) -> None:
         done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         assert int(done.stdout.split()[-1]) == sealing.waiting()
         assert audit(address)["ok"] is True
+        read = subprocess.run(
+            [*command[:-1], FOLLOWED.format(cursor=kept[-1]["cursor"])],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        rest, whole = json.loads(read.stdout.splitlines()[-1])
+        assert [*([event["cursor"], event["id"], event["change"]] for event in kept), *rest] == whole
+        assert [event[1:] for event in whole][-1] == [kept[0]["id"], "removed"]
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f'DROP DATABASE "{other}" WITH (FORCE)')
