@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from review import access, waiting
+from review.deadlocks import retried
 from review.models import Claim, Draft, Record, Skip, State
 from review.prepared import answer
 from review.refused import Refused
@@ -221,6 +222,7 @@ def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) 
     )
 
 
+@retried
 @transaction.atomic
 def claim_record(*, by: "User", record: Record) -> Claim:
     """Claim this very record (to go on after an undo, or from a link); refused while somebody else holds it."""

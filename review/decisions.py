@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from review import access, claims, flags, rights, workflow
 from review.agreement import Opinion, Outcome, outcome
+from review.deadlocks import retried
 from review.models import (
     AnswerFrom,
     Cause,
@@ -142,6 +143,7 @@ def missing_for_approval(wording: Wording, said: SaidOfRights | None) -> dict[st
     return {name: message for name, (given, message) in wanted.items() if not given}
 
 
+@retried
 @transaction.atomic
 def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | None = None) -> Decision:
     """Write what the person decided and move the record to the outcome, in one transaction.
@@ -381,6 +383,7 @@ def last_decision(by: "User") -> Decision | None:
     )
 
 
+@retried
 @transaction.atomic
 def undo(*, by: "User", decision: Decision) -> Claim:
     """Take the person's own decision back and give them the record again, with what they had typed as a draft."""

@@ -7,10 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -74,11 +75,20 @@ class System:
                     found.append(process)
         return found
 
-    def status(self, path: str, token: str = "") -> tuple[int, str | None]:
+    def status(
+        self,
+        path: str,
+        token: str = "",
+        *,
+        method: str = "GET",
+        body: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, str | None]:
         """The status of an answer of the site, 0 for none, and when it asks to try again."""
         site = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
-            site.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            signed = {"Authorization": f"Bearer {token}"} if token else {}
+            site.request(method, path, body, headers={**signed, **headers})
             answer = site.getresponse()
             answer.read()
             return answer.status, answer.getheader("Retry-After")

@@ -3,10 +3,12 @@
 `CQIA_FAULT_ROUNDS` says how often (`make faults`: ten times); one round otherwise.
 """
 
+import json
 import os
 import random
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -18,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROUNDS = int(os.environ.get("CQIA_FAULT_ROUNDS", "1"))
 RECORDS = 3000
+FORM = "application/x-www-form-urlencoded"
 ROUND_SECONDS = 400.0
 SUBMIT = (
     "from ingest import jobs; from review.models import Source; import sys; path = {path!r}\n"
@@ -95,3 +98,40 @@ def test_f22_database_stopped_at_once_in_mid_job(system: System) -> None:
     assert system.ask("SELECT sum(read), sum(new) FROM ingest_chunk WHERE job_id = %s", job) == [
         (RECORDS, len(expected["new"]))
     ]
+
+
+SIT_DOWN = """
+import json
+from bench.reviewing import Reviewer
+person = Reviewer("lin", {port})
+person.post("/review/next/", {{}})
+record, said = person.form()
+print(json.dumps([int(record), said, person.cookie, person.token]))
+"""
+
+
+def test_f22_database_stopped_at_once_in_mid_review(system: System) -> None:
+    told = system.manage("shell", "-v", "0", "-c", SIT_DOWN.format(port=system.port))
+    given, said, cookie, token = json.loads(told.strip().split("\n")[-1])
+    headers = {"Cookie": cookie, "X-CSRFToken": token, "HX-Request": "true", "Content-Type": FORM}
+    sent = urlencode(said | {"verdict": "approve", "rights_said": "confirm"})
+
+    def decide() -> tuple[int, str | None]:
+        return system.status(f"/review/records/{given}/decide/", method="POST", body=sent, headers=headers)
+
+    stop_at_once(system)
+    answers = [decide()]
+
+    def is_answered() -> bool:
+        answers.append(decide())
+        return answers[-1][0] not in {0, 503}
+
+    until(is_answered)
+    assert {status for status, _again in answers} <= {0, 200, 503}
+    assert all(again for status, again in answers if status == 503)
+    assert decide()[0] == 200
+    decisions = "SELECT count(*), min(d.verdict), bool_and(r.verdict_id = d.id AND r.human_verified)"
+    found = system.ask(
+        f"{decisions} FROM review_decision d JOIN review_record r ON r.id = d.record_id WHERE r.id = %s", given
+    )
+    assert found == [(1, "approve", True)]

@@ -132,7 +132,7 @@ def test_input_10_replacement_character_is_taken_in() -> None:
         pytest.param(b"\xed\xa0\x81\xed\xb0\x80", "cesu_8", id="14 CESU-8"),
     ],
 )
-def test_inputs_11_to_14_characters_that_cannot_be_stored(written: bytes, code: str) -> None:
+def test_inputs_11_12_13_14_characters_that_cannot_be_stored(written: bytes, code: str) -> None:
     wrong = line(record(7) | {"input": "@@"}).replace(b"@@", written)
     assert refused_one(wrong).code == code
 

@@ -28,6 +28,10 @@ from review.refused import Ground, Refused
 
 SHOWN_REJECTS = 20
 POLL_SECONDS = 0.5
+_WORKERS = (
+    "processes that share the job (default: %(default)s); they share files of one record a line, while one that is "
+    "packed (gzip, Zstandard), a JSON array, a table or Parquet is read by one of them"
+)
 _RIGHTS_UNKNOWN = gettext_lazy(
     "The rights are unknown: what is approved stays out of published releases until the rights of the import, of the "
     "source or of the record are decided."
@@ -53,7 +57,7 @@ class Command(BaseCommand):
         add("--mapping", metavar="FILE", help="how the fields become ours: a JSON file, or one kept for the source")
         add("--rules", metavar="NAME,…", type=_names, default=(), help="repairs and drops to switch on for this import")
         add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
-        add("--workers", metavar="N", type=int, default=1, help="processes that share the job (default: %(default)s)")
+        add("--workers", metavar="N", type=int, default=1, help=_WORKERS)
         add("--join", metavar="JOB", type=int, help=SUPPRESS)
         add("--resume", metavar="JOB", type=int, help="go on with a job that stopped, instead of PATH and --source")
         add("--json", action="store_true", help="make the last line of standard output one JSON object")
