@@ -1,6 +1,10 @@
 """F34 and the drill of an operator: back up, lose everything, restore, verify."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 from io import StringIO
 from pathlib import Path
@@ -12,11 +16,13 @@ from django.db import connection
 from pytest_django import Settings
 
 from cqia_site import backups
+from cqia_site.embedded import program
 from exports import releases
 from exports.models import Release
 from ingest import jobs, pipeline
 from review.models import Decision, Move, Record, User
 from tests.factories import add_records, approve, candidate
+from tests.faults.processes import database_url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.core]
 
@@ -76,6 +82,47 @@ def test_f34_a_backup_restored_into_an_empty_system_is_equal(lin: User, tmp_path
     assert command("backup", str(tmp_path / "again.tar"))["rows"] == written["rows"]
     first, second = (tables_of(tmp_path / name) for name in ("cqia.tar", "again.tar"))
     assert first == second
+
+
+WHOLE = """
+import json, sys, django
+django.setup()
+from django.core.management import call_command
+from django.test import Client
+from cqia_site import health
+from tests.site.test_backups import counts
+call_command("migrate", "--check", verbosity=0)
+page = Client(headers={"host": "localhost"}).get("/account/login/")
+print(json.dumps({"counts": counts(), "page": page.status_code, "migrated": health.is_migrated()}))
+call_command("verify_release", "--all", "--json")
+"""
+
+
+def test_f34_a_dump_restored_into_an_empty_server_is_equal(lin: User, tmp_path: Path) -> None:
+    fill(lin, tmp_path)
+    other = f"{connection.settings_dict['NAME']}_dumped"
+    dumped = subprocess.run(
+        [program("pg_dump"), "--format", "custom", "--dbname", database_url()], check=True, capture_output=True
+    ).stdout
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{other}"')
+        cursor.execute(f"CREATE DATABASE \"{other}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    try:
+        restore = [program("pg_restore"), "--exit-on-error", "--no-owner", "--dbname", database_url(other)]
+        subprocess.run(restore, input=dumped, check=True, capture_output=True)
+        (tmp_path / "copy").mkdir()
+        for folder in ("uploads", "releases"):
+            shutil.copytree(tmp_path / folder, tmp_path / "copy" / folder)  # with the times of the files
+        environment = os.environ | {"DATABASE_URL": database_url(other), "CQIA_DATA_DIR": str(tmp_path / "copy")}
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", WHOLE], env=environment, capture_output=True, text=True, check=True
+        )
+        booted, verified = (json.loads(line) for line in done.stdout.strip().split("\n")[-2:])
+        assert booted == {"counts": counts(), "page": 200, "migrated": True}
+        assert verified == {"ok": True, "records": 5, "problems": []}
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{other}" WITH (FORCE)')
 
 
 def tables_of(archive: Path) -> dict[str, str]:
