@@ -24,6 +24,10 @@ from tests.conftest import REPOSITORY
 from tests.faults.processes import until
 
 
+class CommandFailedError(Exception):
+    """A command that ended with another status than 0: the status, and what it printed."""
+
+
 class System:
     """`serve` on a data folder of its own, with its web server, its workers, its PostgreSQL and its Valkey."""
 
@@ -48,8 +52,10 @@ class System:
     def manage(self, *words: str, timeout: float = 120) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=REPOSITORY, env=self.environment(), capture_output=True, text=True, timeout=timeout, check=True,
+            cwd=REPOSITORY, env=self.environment(), capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
+        if done.returncode:
+            raise CommandFailedError(done.returncode, done.stdout + done.stderr)
         return done.stdout
 
     def ask(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
