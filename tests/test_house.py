@@ -17,7 +17,7 @@ from django.utils.regex_helper import normalize
 from review.models import User
 from tests.conftest import REPOSITORY
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 
 OPEN_TO_STRANGERS = {
     "/account/login/",
@@ -86,6 +86,7 @@ def test_an_action_refuses_to_be_fetched(address: str, gao: User) -> None:
         assert method(address).status_code == 405
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("address", EVERY_ADDRESS)
 def test_fetching_a_page_writes_nothing(address: str, gao: User) -> None:
     client = Client()

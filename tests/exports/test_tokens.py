@@ -11,7 +11,7 @@ from review.models import Scope, Token, User
 from review.refused import Refused
 from tests.exports.conftest import client_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 ADDRESSES = (
     "/api/v1/export/records.jsonl",
     "/api/v1/releases/",

@@ -16,7 +16,7 @@ from review.models import Record
 from tests.exports.conftest import Approved, built, cut
 from tests.exports.test_cutting import take_down
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 DATA, RECORDS = Path("data/ruozhiba.jsonl"), Path("records/ruozhiba.jsonl")
 
 

@@ -14,8 +14,6 @@ from review.refused import Ground, Refused
 from review.views.desk import shown
 from tests.factories import record
 
-pytestmark = pytest.mark.core
-
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXT = st.text(STORABLE, max_size=60)
 BROKEN_LINES = st.text(st.sampled_from("ab甲\r\n\f\t\u00a0\u200b\u2028\x85"), max_size=30)

@@ -21,7 +21,7 @@ from tests.accounts import PASSWORD, give_password, sign_in, signed_in, text_of
 from tests.conftest import person as cast_person
 from tests.factories import record
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

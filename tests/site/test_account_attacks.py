@@ -20,7 +20,7 @@ from review import people
 from review.models import Token, User
 from tests.accounts import PASSWORD, code_now, confirm, give_password, set_up_second_step, sign_in, signed_in, text_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 
 API = "/api/v1/releases/"
 CODE = "/account/second-step/code/"

@@ -22,7 +22,7 @@ from review import links, tasks
 from review.models import User
 from tests.accounts import PASSWORD, code_now, confirm, set_up_second_step, sign_in, signed_in, text_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 
 NEW = "会当凌绝顶，一览众山小"
 

@@ -24,7 +24,7 @@ from tests.accounts import give_password, text_of
 from tests.addresses import addresses, filled, row_of
 from tests.factories import approve, judgement, record
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 OPEN_TO_STRANGERS = {

@@ -9,8 +9,6 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-pytestmark = pytest.mark.core
-
 
 class Echo(APIView):
     """Answers with what it was sent, read by the default parsers."""
