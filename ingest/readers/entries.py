@@ -10,6 +10,8 @@ from review.text.strict import Malformed, string_list, text_field
 PROMPTS = ("prompt", "question", "query", "instruction", "问题", "提问")
 ANSWERS = ("output", "answer", "response", "completion", "回答", "答案")
 TOPICS = ("domain_zh", "domain_en", "domain", "topic", "category")
+METADATA = {"year": "year", "score": "score", "rank": "rank", "author": "author", "url": "address"}
+"""The names under which facts of entries and articles stand in the metadata, in their order."""
 OF_A_PROMPT = frozenset({"id_", *TOPICS, *shape.IDENTIFIER_KEYS})
 OF_A_POEM = frozenset({"author", "title", "paragraphs", "content", "tags", "dynasty", *shape.IDENTIFIER_KEYS})
 OF_A_THREAD = frozenset(
@@ -45,9 +47,15 @@ def article(record: shape.Record, piece: Piece) -> Document:
         piece,
         title if asks else "",
         _whole(found) if asks else "",
+        metadata=_about(found),
         external_id=shape.external_id(record),
         facts=found,
     )
+
+
+def _about(found: dict[str, object]) -> str:
+    """What the source says of an entry or article besides its text, as metadata."""
+    return shape.metadata_of(**{name: found.get(fact) for name, fact in METADATA.items()})
 
 
 def _whole(found: dict[str, object]) -> str:
@@ -169,7 +177,8 @@ def fits_entry(record: shape.Record) -> bool:
 
 def entry(record: shape.Record, piece: Piece) -> Document:
     """The document of an entry: no question, all that it says as facts; templates make a question of it."""
-    return shape.made(piece, "", "", external_id=shape.external_id(record), facts=facts.of(record))
+    found = facts.of(record)
+    return shape.made(piece, "", "", metadata=_about(found), external_id=shape.external_id(record), facts=found)
 
 
 ARTICLE = shape.Reader(name="articles", fits=fits_article, document=article)

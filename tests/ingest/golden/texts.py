@@ -92,7 +92,7 @@ TEXTS: dict[str, Golden] = {
             {"title": "", "body": "没有标题的正文"},
         ],
         [
-            Made("如何擦玻璃", "先湿擦，再干擦。"),
+            Made("如何擦玻璃", "先湿擦，再干擦。", {"metadata": "暂无元数据信息"}),
             Made("天空为什么是蓝的？", "## 原因\n\n空气**散射**蓝光。"),
             Made("怎样做豆浆", "## 备料\n\n黄豆一碗。\n\n## 步骤\n\n- 泡\n- 磨"),
             Made(
@@ -115,12 +115,20 @@ TEXTS: dict[str, Golden] = {
                 "",
                 {
                     "external_id": "m1",
+                    "metadata": "score:9.1, rank:1, url:https://例.cn/1",
                     "facts": {"title": "山中一日", "rank": 1, "score": 9.1, "address": "https://例.cn/1", "id": "m1"},
                 },
             ),
-            Made("", "", {"facts": {"title": "《河流》", "score": 8, "year": 1999, "region": "北方"}}),
-            Made("", "", {"facts": {"title": "灯下", "author": "佚名", "页数": "120"}}),
-            Made("", "", {"facts": {"title": "标签很多", "tags": ("甲", "乙")}}),
+            Made(
+                "",
+                "",
+                {
+                    "metadata": "year:1999, score:8",
+                    "facts": {"title": "《河流》", "score": 8, "year": 1999, "region": "北方"},
+                },
+            ),
+            Made("", "", {"metadata": "author:佚名", "facts": {"title": "灯下", "author": "佚名", "页数": "120"}}),
+            Made("", "", {"metadata": "暂无元数据信息", "facts": {"title": "标签很多", "tags": ("甲", "乙")}}),
             Made("field_too_long", "/id"),
         ],
     ),
