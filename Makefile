@@ -68,7 +68,7 @@ histories: environment-dev ## live ten thousand random operations through pages,
 
 .PHONY: exits
 exits: environment-dev ## try to get 10,000 records of mixed rights out, by every way under every policy
-	@MIXED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 tests/exports/test_exits.py $(ARGS)
+	@MIXED_RECORDS=10000 exec $(PYTHON) -m pytest -n 0 --timeout 3600 tests/exports/test_exits.py $(ARGS)
 
 .PHONY: million
 million: environment-dev ## cut and build a release of a million records while 20 people edit

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from cqia_site import checks, health
 from cqia_site.celery import last_run
 from cqia_site.middleware import PROXY_MISMATCH
+from exports import checking
 from ingest.models import ClockTimestamp, Job
 from review import depot, duplicates, sealing, search
 
@@ -189,6 +190,13 @@ def _behind(lag: Callable[[], int]) -> Check:
     return check
 
 
+def _releases() -> Found:
+    names = ", ".join(checking.damaged())
+    found = _("not as they were written: %(names)s") % {"names": names} if names else _("as they were written")
+    advice = _("Open the release's page, see what differs, and let it be written again.")
+    return not names, found, advice
+
+
 ALWAYS: dict[Promise, Check] = {
     gettext_lazy("disk"): _disk,
     gettext_lazy("data folder"): _data_folder,
@@ -199,6 +207,7 @@ ALWAYS: dict[Promise, Check] = {
     gettext_lazy("headers of the proxy"): _proxy,
 }
 WITH_DATABASE: dict[Promise, Check] = {
+    gettext_lazy("releases"): _releases,
     gettext_lazy("migrations"): _migrations,
     gettext_lazy("language of the database"): _locale,
     gettext_lazy("clocks of site and database"): _clock,

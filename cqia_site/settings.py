@@ -162,6 +162,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tidy-indexes": {"task": "review.tasks.tidy_indexes", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "erase-taken-down": {"task": "review.tasks.erase_taken_down", "schedule": timedelta(hours=1)},
+    "verify-releases": {"task": "exports.checking.verify_nightly", "schedule": crontab(hour="4", minute="7")},
     "prove": {"task": "review.tasks.prove", "schedule": crontab(hour="3", minute="17")},
     "seal-history": {"task": "review.tasks.seal_history", "schedule": timedelta(seconds=5)},
 }

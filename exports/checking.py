@@ -65,3 +65,16 @@ def verify(release_id: int) -> None:
 def verify_later(release_id: int) -> None:
     """Verify a release that is large."""
     verify(release_id)
+
+
+@shared_task(name="exports.checking.verify_nightly")  # type: ignore[untyped-decorator]  # Celery has no types
+def verify_nightly() -> None:
+    """Have every release whose files are given out verified."""
+    for release in Release.objects.available().order_by("pk"):
+        ask(release)
+
+
+def damaged() -> list[str]:
+    """Return the names of the releases of which the last check found that they are not as they were written."""
+    checks = ((release, found(release)) for release in Release.objects.available().order_by("pk"))
+    return [release.name for release, check in checks if check and check.get("ok") is False]

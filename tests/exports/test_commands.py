@@ -12,6 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from exports import build
+from exports.held import WORDS
 from exports.management.commands import export_release
 from exports.models import Release
 from review import reporting
@@ -103,6 +104,12 @@ def test_export_release_explains_every_reason(approved: Approved, tmp_path: Path
         retract(batch, by=None)
     ran = run("export_release", "v1", "--out", tmp_path / "out")
     assert "Held back: 2" in ran.out
+
+
+def test_export_release_has_a_sentence_for_every_reason(approved: Approved) -> None:
+    approved(1)
+    release = cut()
+    assert all("7" in export_release._explained(reason, 7, release) for reason in WORDS)
 
 
 def test_export_release_again_gives_the_same_bytes(approved: Approved, lin: User, tmp_path: Path) -> None:

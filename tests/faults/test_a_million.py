@@ -114,10 +114,17 @@ def command(version: str, out: Path, data: Path) -> subprocess.Popen[bytes]:
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, float]:
-    """Return how a process ended, and the most memory that it held, in MiB."""
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, used.ru_maxrss / 1024
+    """Return how a process ended, and the most memory that it held, in MiB.
+
+    Read from the process itself: what `wait4` tells begins with the memory of the process that started it.
+    """
+    most = 0
+    while process.poll() is None:
+        with suppress(OSError, StopIteration):
+            status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            most = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+        time.sleep(0.02)
+    return process.returncode, most / 1024
 
 
 def hashes(folder: Path) -> dict[str, str]:

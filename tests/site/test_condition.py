@@ -17,8 +17,11 @@ from pytest_django import Settings
 
 from cqia_site import condition, health
 from cqia_site.celery import RUN_KEY
+from exports import checking
 from ingest.models import Job
-from review.models import Batch, Source
+from review.models import Batch, Source, User
+from tests.exports.conftest import built
+from tests.factories import approve, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -120,3 +123,16 @@ def test_an_import_that_stands_still_is_named() -> None:
 def test_an_import_that_failed_is_named() -> None:
     job(state="failed", error_code="disk", error_parameters={"trouble": "x"}, finished_at=timezone.now())
     assert list(bad()) == ["imports that failed today"]
+
+
+def test_f20_a_release_that_the_nightly_check_found_altered_is_named(
+    settings: Settings, tmp_path: Path, lin: User
+) -> None:
+    settings.RELEASE_ROOT = tmp_path / "releases"
+    approve(record(), lin)
+    release = built("v1", "internal")
+    checking.verify_nightly()
+    assert "releases" not in bad()
+    (tmp_path / "releases" / release.name / "data" / "ruozhiba.jsonl").write_text("{}")
+    checking.verify_nightly()
+    assert "written again" in bad()["releases"]

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from exports import build, placing, releases, tasks
 from exports.facts import NOT_IN_MIX, moment, reasons
+from exports.held import FLAGGED, SENT_BACK
 from exports.models import Mix, Release
 from exports.options import FORMATS
 from exports.policies import DEFAULT
@@ -102,7 +103,7 @@ def _mix(name: str) -> object:
 
 def _explained(reason: str, number: int, release: Release) -> str:
     said = {"number": number, "policy": release.policy.slug}
-    sentences = {
+    sentences: dict[str, str] = {
         "rights-unknown": _(
             "Held back: %(number)s approved records of unknown rights. Decide the rights of their source or import "
             "under /admin/review/rights/, or name them when importing (ingest … --licence NAME --holder TEXT); the "
@@ -117,6 +118,11 @@ def _explained(reason: str, number: int, release: Release) -> str:
             "Held back: %(number)s approved records whose licence is not in the policy “%(policy)s”. Choose a policy "
             "that holds it with --policy."
         ),
+        FLAGGED: _(
+            "Held back: %(number)s approved records that have flags which the policy “%(policy)s” heeds. They leave "
+            "once their texts are mended."
+        ),
+        SENT_BACK: _("Held back: %(number)s records that were sent back and are not decided again yet."),
         "taken-down": _("Held back: %(number)s approved records that were taken down."),
         NOT_IN_MIX: _("Left out: %(number)s records that the mix did not draw."),
         "retracted": _("Held back: %(number)s approved records whose import was taken back."),
