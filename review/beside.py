@@ -25,6 +25,8 @@ class Beside(NamedTuple):
     """Why there is no score although somebody was asked."""
     has_draft: bool = False
     """Whether the person has typed something there that they have not decided."""
+    skipped: str | None = None
+    """Why the person put it aside; None where they did not, or did not say."""
 
 
 _STATEMENT = """
@@ -35,7 +37,8 @@ _STATEMENT = """
                     WHERE g.record_id = r.id AND g.reviewer_id = %(me)s AND g.purpose = 'gold')))),
            (SELECT count(*) FROM review_nearduplicate WHERE record_id = %(record)s OR other_id = %(record)s),
            o.claimed_human_verified, o.claimed_copyright, o.repairs, s.value, s.scorer, s.unscored,
-           EXISTS (SELECT 1 FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s)
+           EXISTS (SELECT 1 FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s),
+           (SELECT reason FROM review_skip WHERE record_id = %(record)s AND reviewer_id = %(me)s)
     FROM (VALUES (1)) one LEFT JOIN LATERAL (
         SELECT claimed_human_verified, claimed_copyright, repairs FROM review_original
         WHERE record_id = %(record)s ORDER BY id DESC LIMIT 1

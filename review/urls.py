@@ -44,6 +44,7 @@ urlpatterns = [
     path("records/<int:pk>/free/", workbench.free, name="record-free"),
     path("records/<int:pk>/comments/", comments.show, name="record-comments"),
     path("records/<int:pk>/near/", history.near, name="record-near"),
+    path("records/<int:pk>/original/", history.original, name="record-original"),
     path("records/<int:pk>/history/", history.show, name="record-history"),
     path("records/<int:pk>/restore/", history.restore, name="record-restore"),
     path("records/<int:pk>/take-up/", history.take_up, name="record-take-up"),

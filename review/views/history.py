@@ -13,6 +13,8 @@ from review.refused import Refused
 from review.views.answers import Request, SeeOther, for_reviewers, page
 from review.views.desk import field_words, find_record, is_open, shown
 
+ORIGINALS_SHOWN = 20
+
 
 @require_safe
 @for_reviewers
@@ -46,6 +48,15 @@ def near(request: Request, pk: int) -> HttpResponse:
     for found in seen:
         blind.as_seen_by(request.user, found.record)
     return page(request, "review/near.html", {"record": record, "found": seen, "fields": field_words()[:3]})
+
+
+@require_safe
+@for_reviewers
+def original(request: Request, pk: int) -> HttpResponse:
+    """Show the record as it stood in the file, each time that it came in, the latest first."""
+    record = _shown(request, pk)
+    came = record.originals.select_related("batch").order_by("-pk")[:ORIGINALS_SHOWN]
+    return page(request, "review/original.html", {"record": record, "originals": came})
 
 
 @require_POST

@@ -68,7 +68,9 @@ def skip(request: Request, pk: int) -> HttpResponse:
     """Put the record aside and go on to the next."""
     record, form = find_record(pk, by=request.user), RecordForm(request.POST)
     _keep(request, record, form)
-    claims.skip_record(by=request.user, record=pk, reason=request.POST.get("reason", "")[:2000])
+    claims.skip_record(
+        by=request.user, record=pk, reason=request.POST.get("skip_reason", "").replace("\x00", "")[:2000]
+    )
     return take_next(request, Queue.of(request.POST), _done(request, _("Skipped #%(record)s"), pk))
 
 

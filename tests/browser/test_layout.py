@@ -85,6 +85,7 @@ def test_the_decision_bar_does_not_move_from_record_to_record(open_page: OpenPag
         page.wait_for_timeout(450)
         places.append({name: page.locator(f".bar .{name}").bounding_box() for name in ("reject", "skip", "undo")})
         page.keyboard.press("s")
+        page.keyboard.press("Enter")
         page.wait_for_timeout(450)
     first, second = places
     assert first.keys() == second.keys()

@@ -247,11 +247,20 @@ def test_skip_keeps_what_was_typed_and_goes_on(lin: User) -> None:
     given, following = record(), record()
     client = signed_in(lin)
     client.post("/review/next/")
-    answer = client.post(address("skip", given), form(given, output="改了一半"))
+    answer = client.post(address("skip", given), form(given, output="改了一半", skip_reason="要问同事"))
     assert answer["Location"] == address("", following)
-    assert Skip.objects.get().record_id == given.pk
+    assert (Skip.objects.get().record_id, Skip.objects.get().reason) == (given.pk, "要问同事")
     assert Draft.objects.get().fields["output"] == "改了一半"
     assert f"Skipped #{given.pk}" in client.get(answer["Location"]).content.decode()
+    claims.claim_record(by=lin, record=given)
+    assert "You put this aside: 要问同事" in client.get(address("", given)).content.decode()
+
+
+def test_the_line_of_the_file_is_shown_as_it_came(lin: User) -> None:
+    given = record(instruction="问<b>", output="答")
+    page = signed_in(lin).get(address("original", given)).content.decode()
+    assert f"line {given.originals.get().line}" in page
+    assert "{&quot;instruction&quot;: &quot;问&lt;b&gt;&quot;, &quot;output&quot;: &quot;答&quot;}" in page
 
 
 def test_give_back_frees_the_record(lin: User, mei: User) -> None:
