@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from ingest.models import ClockTimestamp, Job
 from review import depot, duplicates, sealing, search
 
 LEAST_FREE_BYTES = 1 << 30
+PROBE_BYTES = 1 << 16
 LEAST_FREE_SHARE = 0.05
 MOST_CLOCK_SECONDS = 2.0
 SWEEP_SECONDS = 60.0
@@ -89,10 +91,12 @@ def _disk() -> Found:
 def _data_folder() -> Found:
     draft = settings.DATA_DIR / ".doctor"
     try:
-        draft.write_bytes(b"")
+        draft.write_bytes(bytes(PROBE_BYTES))  # an empty file fits on a full disk
         draft.unlink()
     except OSError as error:
-        return False, str(error), _("Let the user that runs CQIA write to the data folder.")
+        with suppress(OSError):
+            draft.unlink()
+        return False, str(error), _("Make room on the disk, and let the user that runs CQIA write to the data folder.")
     return True, _("can be written"), ""
 
 

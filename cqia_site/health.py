@@ -9,10 +9,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from cqia_site.celery import app
 
 WORKER_SECONDS = 0.5
+AWAY = (BrokerError, RedisError, OSError)
+"""How a broker shows that it is away; the second, where a connection that is kept breaks."""
 
 
 @login_not_required
@@ -53,7 +56,7 @@ def has_broker() -> bool:
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
-    except (BrokerError, OSError):
+    except AWAY:
         return False
     return True
 
@@ -61,7 +64,7 @@ def has_broker() -> bool:
 def has_worker() -> bool:
     try:
         return bool(app.control.ping(timeout=WORKER_SECONDS, limit=1))
-    except (BrokerError, OSError):
+    except AWAY:
         return False
 
 

@@ -7,6 +7,7 @@ from celery import current_app
 from django.core.cache import cache
 from kombu.exceptions import KombuError
 from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from ingest.models import ClockTimestamp, Job
 from ingest.sweeper import BROKER_SECONDS
@@ -57,6 +58,6 @@ def _asked() -> Workers:
     try:
         with current_app.connection_for_write(connect_timeout=BROKER_SECONDS, transport_options=options) as connection:
             answers = current_app.control.ping(timeout=ANSWER_SECONDS, limit=1, connection=connection)
-    except (BrokerError, KombuError, OSError):
+    except (BrokerError, KombuError, RedisError, OSError):
         return Workers.UNREACHABLE
     return Workers.READY if answers else Workers.ABSENT
