@@ -20,8 +20,9 @@ from cqia_site.dashboard.views import safe_cell
 from exports.cutting import cut
 from exports.models import Policy
 from exports.options import Options
-from review import decisions, retractions, sending_back
+from review import decisions, retractions, sending_back, takedowns
 from review.models import Decision, Record, Source, State, User, Verdict
+from review.tracing import Asked
 from tests.factories import add_records, approve, candidate, judgement, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
@@ -75,6 +76,21 @@ def test_every_figure_of_a_source_equals_a_direct_count(history: None, gao: User
     assert (row("mba").sent_back, row("mba").releasable, row("mba").released) == (0, 0, 0)
 
 
+def test_every_figure_follows_a_takedown(history: None, gao: User) -> None:
+    given = Record.objects.filter(source__slug="ruozhiba", state=State.APPROVED).earliest("pk")
+    before = row("ruozhiba")
+    takedown = takedowns.request(by=gao, requester="某人", ground="著作权", asked=Asked(records=(given.pk,)))
+    takedowns.confirm(takedown, by=gao)
+    after = row("ruozhiba")
+    live = Record.objects.filter(source__slug="ruozhiba", takedown=None, retraction=None)
+    counted = Counter(live.values_list("state", flat=True))
+    assert after.figures.candidates == live.count() == before.figures.candidates - 1
+    assert after.figures.approved == counted[State.APPROVED] == before.figures.approved - 1
+    assert after.figures.waiting == sum(counted[state] for state in figures.UNDECIDED)
+    assert after.releasable == before.releasable - 1
+    assert_every_figure_leads_to_its_list(gao)
+
+
 def models_f(name: str) -> Any:
     from django.db.models import F  # noqa: PLC0415  one use
 
@@ -111,6 +127,10 @@ LINK = re.compile(r'href="(/review/records/\?[^"]+)">([\d,]+)</a>')
 
 
 def test_every_figure_leads_to_a_list_with_as_many_records(history: None, gao: User) -> None:
+    assert_every_figure_leads_to_its_list(gao)
+
+
+def assert_every_figure_leads_to_its_list(gao: User) -> None:
     client = Client()
     client.force_login(gao)
     links = LINK.findall(client.get("/admin/").content.decode())
