@@ -161,7 +161,7 @@ def test_input_18_depth_of_a_hundred_thousand() -> None:
     ("size", "end"),
     [pytest.param(50, b"\n", id="19 a line of 50 MB"), pytest.param(100, b"", id="20 100 MB without a line feed")],
 )
-def test_inputs_19_and_20_cost_no_memory_and_no_neighbours(size: int, end: bytes) -> None:
+def test_input_19_20_cost_no_memory_and_no_neighbours(size: int, end: bytes) -> None:
     pair = b'{"instruction": "q%d", "output": "a"}\n'
     behind = [end, pair % 2] if end else []
     found, peak = peak_memory(

@@ -9,6 +9,9 @@ from tests.conftest import REPOSITORY
 
 NAME = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+FAULTS, INPUTS = range(1, 35), range(1, 67)
+"""The numbers of the faults and of the bad inputs that the system has to stand."""
+
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 
 
@@ -42,3 +45,12 @@ def test_every_promise_names_tests_that_are_there() -> None:
         named = re.findall(r"`(test_\w+)`", row[4])
         assert named, row[1]
         assert set(named) <= known, row[1]
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"), [(r"def test_((?:f\d+_)+)", FAULTS), (r"def test_(?:inputs?_)?((?:\d+_)+)", INPUTS)]
+)
+def test_every_fault_and_every_input_has_a_test_by_its_number(named: str, wanted: range) -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    found = {int(number) for names in re.findall(named, tests) for number in re.findall(r"\d+", names)}
+    assert sorted(set(wanted) - found) == []
