@@ -4,10 +4,12 @@ Compiling and planning the few statements by which a record comes to lie before 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.backends.utils import CursorDebugWrapper
 from django.db.models import FETCH_ONE
 from django.db.models.query import get_related_populators
 from psycopg import Cursor
@@ -25,8 +27,15 @@ def answer(statement: str, parameters: Parameters, *, prepare: bool = True) -> t
     """Run a statement and return its first row; `prepare=False` where the best plan depends on the values."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor, _noted(statement):
         return cursor.execute(statement.encode(), parameters, prepare=prepare).fetchone()
+
+
+def _noted(statement: str) -> AbstractContextManager[None]:
+    """Have a statement stand in the log of queries like those that Django sends, where one is kept."""
+    if not connection.queries_logged:
+        return nullcontext()
+    return CursorDebugWrapper(None, connection).debug_sql(statement)
 
 
 class Prepared[Row: "Model"]:
