@@ -19,8 +19,9 @@ from cqia_site import checks, health
 from cqia_site.celery import last_run
 from cqia_site.middleware import PROXY_MISMATCH
 from exports import checking
-from ingest.models import ClockTimestamp, Job
+from ingest.models import Job
 from review import depot, duplicates, sealing, search
+from review.models.clock import ClockTimestamp
 
 LEAST_FREE_BYTES = 1 << 30
 PROBE_BYTES = 1 << 16

@@ -16,13 +16,14 @@ from typing import Self
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exports import card, changes, croissant, dataset_info, folders, manifest, portions, storage
 from exports.facts import CARD, CHANGES, CROISSANT, DATASET_INFO, MANIFEST, Facts, File, SourceFacts, gathered
 from exports.models import Artifact, Release
 from review import depot
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 
 LEASE = timedelta(minutes=2)
@@ -82,8 +83,8 @@ def build(
 
 def abandoned() -> "QuerySet[Release]":
     """Return the releases that were cut a while ago and that nobody builds."""
-    free = Q(lease_until=None) | Q(lease_until__lt=_clock())
-    return Release.objects.filter(free, state=Release.State.CUT, cut_at__lt=_clock() - LEASE).order_by("pk")
+    free = Q(lease_until=None) | Q(lease_until__lt=ClockTimestamp())
+    return Release.objects.filter(free, state=Release.State.CUT, cut_at__lt=ClockTimestamp() - LEASE).order_by("pk")
 
 
 def quarantine(release: Release) -> None:
@@ -113,10 +114,6 @@ def _check_buildable(release: Release) -> None:
         raise Refused(_("Release “%(version)s” is %(state)s and is not written.") % said)
 
 
-def _clock() -> Func:
-    return Func(function="clock_timestamp", output_field=DateTimeField())
-
-
 @dataclass(slots=True)
 class _Claim:
     """The right to build a release: good as long as nobody has taken a higher number."""
@@ -128,7 +125,7 @@ class _Claim:
     @classmethod
     def of(cls, release_id: int) -> Self:
         """Take the release, unless its builder is alive; a dead one on this machine is known by its folder's lock."""
-        free = Q(lease_until=None) | Q(lease_until__lt=_clock())
+        free = Q(lease_until=None) | Q(lease_until__lt=ClockTimestamp())
         root = Path(settings.RELEASE_ROOT)
         if not any(folders.is_held(folder) for folder in root.glob(f"{STAGING}{release_id}.*")):
             free |= Q(builder=gethostname())
@@ -136,7 +133,7 @@ class _Claim:
             taken = Release.objects.filter(free, pk=release_id, state__in=Release.BUILDABLE).update(
                 fence=F("fence") + 1,
                 attempts=F("attempts") + 1,
-                lease_until=_clock() + LEASE,
+                lease_until=ClockTimestamp() + LEASE,
                 builder=gethostname(),
                 error="",
             )
@@ -152,7 +149,7 @@ class _Claim:
     def renew(self) -> None:
         """Prolong the lease from time to time; raise `Busy` when somebody else has taken the release."""
         if monotonic() - self.renewed > HEARTBEAT_SECONDS:
-            if not self.owned().update(lease_until=_clock() + LEASE):
+            if not self.owned().update(lease_until=ClockTimestamp() + LEASE):
                 raise Busy(self.release)
             self.renewed = monotonic()
 
@@ -254,4 +251,4 @@ def _record(release: Release, files: list[File], texts: dict[str, str]) -> None:
 def _mark_built(release: Release, claim: _Claim) -> None:
     proof = Artifact.objects.get(release=release, path=MANIFEST).sha256
     unbuilt = claim.owned().filter(state__in=[Release.State.CUT, Release.State.FAILED])
-    unbuilt.update(state=Release.State.BUILT, built_at=_clock(), manifest_sha256=proof)
+    unbuilt.update(state=Release.State.BUILT, built_at=ClockTimestamp(), manifest_sha256=proof)

@@ -16,7 +16,7 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from exports import storage
@@ -25,6 +25,7 @@ from exports.models import Release, ReleasePart
 from exports.options import Options
 from exports.parts import SourceFiles
 from exports.rows import frozen_rows
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 
 LEASE = timedelta(seconds=30)
@@ -73,23 +74,21 @@ def written(release_id: int) -> int:
 
 def take(release_id: int) -> ReleasePart | None:
     """Take the largest part that nobody writes; None when there is none, or its folder is not on this machine."""
-    free = Q(lease_until=None) | Q(lease_until__lt=_clock())
+    free = Q(lease_until=None) | Q(lease_until__lt=ClockTimestamp())
     with transaction.atomic():
         parts = ReleasePart.objects.filter(free, release=release_id, is_done=False)
         part = parts.order_by(F("after") - F("upto"), "pk").select_for_update(skip_locked=True).first()
         if part is None or not _place(part).is_dir():
             return None
-        ReleasePart.objects.filter(pk=part.pk).update(fence=F("fence") + 1, lease_until=_clock() + LEASE, written=0)
+        ReleasePart.objects.filter(pk=part.pk).update(
+            fence=F("fence") + 1, lease_until=ClockTimestamp() + LEASE, written=0
+        )
     part.refresh_from_db()
     return part
 
 
 def _place(part: ReleasePart) -> Path:
     return Path(settings.RELEASE_ROOT, part.folder)
-
-
-def _clock() -> Func:
-    return Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 def write(
@@ -132,7 +131,7 @@ def _write(
         while position < part.upto:
             before()
             if monotonic() - renewed > HEARTBEAT_SECONDS:
-                if not _owned(part).update(lease_until=_clock() + LEASE, written=position - part.after):
+                if not _owned(part).update(lease_until=ClockTimestamp() + LEASE, written=position - part.after):
                     raise Overtaken
                 renewed = monotonic()
             upto = min(position + PAGE_ROWS, part.upto)

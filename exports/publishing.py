@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import DateTimeField, Func
 from django.utils.translation import gettext as _
 
 from exports import storage, webhooks
 from exports.models import Event, Release, Webhook
 from review import access
 from review.models import Takedown, TakedownStep
+from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def publish(release: Release, *, by: "User") -> Release:
     damage = next(storage.damages(held), None)
     if damage:
         raise Refused(_("The files are not as they were written: %(damage)s.") % {"damage": damage})
-    Release.objects.filter(pk=held.pk).update(state=Release.State.PUBLISHED, published_at=_clock())
+    Release.objects.filter(pk=held.pk).update(state=Release.State.PUBLISHED, published_at=ClockTimestamp())
     held.refresh_from_db()
     webhooks.announce(Webhook.Kind.PUBLISHED, held)
     return held
@@ -48,7 +48,7 @@ def withdraw(release: Release, *, by: "User", reason: str) -> Release:
         said = {"version": held.version, "state": held.get_state_display()}
         raise Refused(_("Release “%(version)s” is %(state)s and cannot be withdrawn.") % said)
     Release.objects.filter(pk=held.pk).update(
-        state=Release.State.WITHDRAWN, withdrawn_at=_clock(), reason=reason.strip()
+        state=Release.State.WITHDRAWN, withdrawn_at=ClockTimestamp(), reason=reason.strip()
     )
     held.refresh_from_db()
     webhooks.announce(Webhook.Kind.WITHDRAWN, held)
@@ -60,7 +60,7 @@ def watch() -> int:
     number = 0
     suspended = Release.objects.available().suspended().filter(suspended_at=None)
     for release in suspended.select_related("policy").order_by("pk"):
-        Release.objects.filter(pk=release.pk, suspended_at=None).update(suspended_at=_clock())
+        Release.objects.filter(pk=release.pk, suspended_at=None).update(suspended_at=ClockTimestamp())
         gone = release.rows.filter(record__takedown__isnull=False)
         numbers = sorted(set(gone.values_list("record__takedown", flat=True)))
         number += bool(webhooks.announce(Webhook.Kind.SUSPENDED, release, takedowns=numbers))
@@ -71,7 +71,3 @@ def watch() -> int:
         said = {"takedown": step.takedown_id, "records": records, "takedown_step": step}
         number += bool(webhooks.announce(Webhook.Kind.TAKEN_DOWN, None, **said))
     return number
-
-
-def _clock() -> Func:
-    return Func(function="clock_timestamp", output_field=DateTimeField())

@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func
+from django.db.models import F
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from exports import sending
 from exports.facts import moment, title
 from exports.models import Delivery, Event, Release, Webhook
 from review import access
+from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def replay(delivery: Delivery, *, by: "User") -> None:
     if not delivery.webhook.is_active:
         raise Refused(_("This webhook is switched off."))
     Delivery.objects.filter(pk=delivery.pk).update(
-        state=Delivery.State.WAITING, attempts=0, next_at=_clock(), error="", delivered_at=None
+        state=Delivery.State.WAITING, attempts=0, next_at=ClockTimestamp(), error="", delivered_at=None
     )
 
 
@@ -107,22 +108,24 @@ def _described(release: Release) -> dict[str, Any]:
 
 def deliver() -> int:
     """Send what is due, and return how much arrived."""
-    due = Delivery.objects.filter(state=Delivery.State.WAITING, next_at__lte=_clock(), webhook__is_active=True)
+    due = Delivery.objects.filter(state=Delivery.State.WAITING, next_at__lte=ClockTimestamp(), webhook__is_active=True)
     return sum(_deliver(pk) for pk in due.order_by("next_at", "pk").values_list("pk", flat=True)[:100])
 
 
 def _deliver(pk: int) -> bool:
     waiting = Delivery.objects.filter(pk=pk, state=Delivery.State.WAITING)
-    if not waiting.filter(next_at__lte=_clock()).update(next_at=_clock() + LEASE, attempts=F("attempts") + 1):
+    if not waiting.filter(next_at__lte=ClockTimestamp()).update(
+        next_at=ClockTimestamp() + LEASE, attempts=F("attempts") + 1
+    ):
         return False
     delivery = Delivery.objects.select_related("webhook", "event").get(pk=pk)
     problem = _problem(delivery)
     if not problem:
-        waiting.update(state=Delivery.State.DELIVERED, delivered_at=_clock(), error="")
+        waiting.update(state=Delivery.State.DELIVERED, delivered_at=ClockTimestamp(), error="")
     elif delivery.attempts > len(PAUSES):
         waiting.update(state=Delivery.State.FAILED, error=problem)
     else:
-        waiting.update(next_at=_clock() + PAUSES[delivery.attempts - 1], error=problem)
+        waiting.update(next_at=ClockTimestamp() + PAUSES[delivery.attempts - 1], error=problem)
     return not problem
 
 
@@ -142,7 +145,3 @@ def _problem(delivery: Delivery) -> str:
     except sending.Unsendable as problem:
         return str(problem)
     return "" if status in DONE else f"HTTP {status}"
-
-
-def _clock() -> Func:
-    return Func(function="clock_timestamp", output_field=DateTimeField())

@@ -22,9 +22,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ingest import rejects
-from ingest.models import ClockTimestamp, Job, Reject, Upload
+from ingest.models import Job, Reject, Upload
 from review import depot
 from review.models import Duplicate, Original, Record
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 
 if TYPE_CHECKING:

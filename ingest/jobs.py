@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 
 from ingest import keeping
 from ingest.document import Unreadable
-from ingest.models import ClockTimestamp, Job, Upload
+from ingest.models import Job, Upload
 from ingest.readers import READERS, encodings
 from ingest.rejects import sync_folder
 from ingest.sweeper import send
 from review import access, depot, retractions, rights
 from review.models import Batch, Licence, Retraction
+from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 from review.text.rules import RULES, Kind
 from review.text.strict import printable

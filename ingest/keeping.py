@@ -10,8 +10,9 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from ingest.models import ClockTimestamp, Job, Upload
+from ingest.models import Job, Upload
 from review import depot
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 
 logger = logging.getLogger(__name__)

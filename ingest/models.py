@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models import Case, F, Func, Q, Sum, When
+from django.db.models import Case, F, Q, Sum, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ingest import prompts
 from ingest.document import UNREADABLE, Refusal
+from review.models.clock import ClockTimestamp
 from review.models.tracking import tracked
 from review.text.strict import explain
 
@@ -35,13 +36,6 @@ REASONS = {
     "disk": _("A stored file cannot be read or written (%(trouble)s). Mend that, then resume the job."),
 }
 """Why a job stands still, by code, besides those of `ingest.document.UNREADABLE` and `ingest.prompts.FAULTS`."""
-
-
-class ClockTimestamp(Func):
-    """The time by the database's clock at this moment, not at the start of the transaction."""
-
-    function = "clock_timestamp"
-    output_field = models.DateTimeField()
 
 
 class JobQuerySet(models.QuerySet["Job"]):

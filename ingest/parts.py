@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.expressions import CombinedExpression
 
-from ingest.models import ClockTimestamp, Job, Part
+from ingest.models import Job, Part
+from review.models.clock import ClockTimestamp
 
 WORTH_SHARING = 4
 """A job with less than so many parts left is faster done than shared."""

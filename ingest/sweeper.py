@@ -7,7 +7,8 @@ from django.db import transaction
 from kombu.exceptions import KombuError
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.models import ClockTimestamp, Job
+from ingest.models import Job
+from review.models.clock import ClockTimestamp
 
 logger = logging.getLogger(__name__)
 

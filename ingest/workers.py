@@ -9,8 +9,9 @@ from kombu.exceptions import KombuError
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
-from ingest.models import ClockTimestamp, Job
+from ingest.models import Job
 from ingest.sweeper import BROKER_SECONDS
+from review.models.clock import ClockTimestamp
 
 PATIENCE = timedelta(seconds=3)
 """A job may wait as long before anybody wonders."""

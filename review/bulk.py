@@ -27,6 +27,7 @@ from review.models import (
     State,
     User,
 )
+from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ PORTION = 1_000
 AT_ONCE = 500
 """Records up to which an action is done while its page waits."""
 _UNDECIDED = (State.WAITING, State.SECOND, State.UNANSWERED)
-_CLOCK = models.Func(function="clock_timestamp", output_field=models.DateTimeField())
 
 
 class Plan(NamedTuple):
@@ -251,7 +251,7 @@ _LIVE = Q(takedown=None, retraction=None)
 _UNTOUCHED = (
     Q(state__in=[State.WAITING, State.UNANSWERED])
     & ~Exists(Decision.objects.filter(record=OuterRef("pk")))
-    & ~Exists(Claim.objects.filter(record=OuterRef("pk"), lease_until__gt=_CLOCK))
+    & ~Exists(Claim.objects.filter(record=OuterRef("pk"), lease_until__gt=ClockTimestamp()))
 )
 _DECIDED = Exists(
     Decision.objects.filter(

@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from review import access
 from review.flags import Places, places
 from review.models import Flag, Record, Reflagging
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 
 if TYPE_CHECKING:
     from review.models import Source, User
 
 PORTION = 1_000
-_CLOCK = models.Func(function="clock_timestamp", output_field=models.DateTimeField())
 
 type Found = dict[str, list[list[object]]]
 """The places of one wording by rule, as they are stored."""
@@ -62,7 +62,7 @@ def _portion(pk: int) -> Reflagging | None:
         going.position = records[-1].pk
         going.read += len(records)
     else:
-        going.state, going.ended_at = Reflagging.State.DONE, _CLOCK
+        going.state, going.ended_at = Reflagging.State.DONE, ClockTimestamp()
     going.save()
     return going
 

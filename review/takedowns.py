@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, Exists, F, Func, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from review import access, tracing, workflow
 from review.models import Cause, Claim, Record, Revision, Takedown, TakedownMatch, TakedownStep
+from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 from review.text.signature import duplicate_key
 
@@ -102,7 +103,13 @@ def confirm(takedown: Takedown, *, by: "User | None") -> int:
     _forbid_every_wording(takedown, list(records.values_list("pk", flat=True)))
     Claim.objects.filter(record__in=records).delete()
     number = workflow.move(records, cause=Cause.TAKE_DOWN, by=by, takedown=takedown)
-    _turn(takedown, State.CONFIRMED, by, confirmed_at=_clock(), erase_after=_clock() + settings.TAKEDOWN_ERASE_AFTER)
+    _turn(
+        takedown,
+        State.CONFIRMED,
+        by,
+        confirmed_at=ClockTimestamp(),
+        erase_after=ClockTimestamp() + settings.TAKEDOWN_ERASE_AFTER,
+    )
     return number
 
 
@@ -201,16 +208,12 @@ def forget_passages(takedown: Takedown) -> None:
 
 def erased(takedown: Takedown, *, by: "User | None") -> None:
     """Write down that the texts are gone, at the end of the transaction that erased them."""
-    _turn(takedown, State.ERASED, by, erased_at=_clock())
+    _turn(takedown, State.ERASED, by, erased_at=ClockTimestamp())
 
 
 def due() -> "QuerySet[Takedown]":
     """Return the takedowns whose waiting period is over."""
-    return Takedown.objects.filter(state=State.CONFIRMED, erase_after__lte=_clock()).order_by("pk")
-
-
-def _clock() -> Func:
-    return Func(function="clock_timestamp", output_field=DateTimeField())
+    return Takedown.objects.filter(state=State.CONFIRMED, erase_after__lte=ClockTimestamp()).order_by("pk")
 
 
 def suspended(takedown: Takedown) -> list[str]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
-from django.db.models import Count, Exists, F, Func, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from review import access
 from review.models import Claim, Decision, Record, Skip, Source, State, Withdrawal
+from review.models.clock import ClockTimestamp
 from review.models.record import RecordQuerySet
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from review.models import User
 
 MOST_HOLDERS = 20
-_NOW = Func(function="clock_timestamp", output_field=models.DateTimeField())
 _STATES = {
     Claim.Purpose.REVIEW: [State.WAITING, State.SECOND, State.UNANSWERED],
     Claim.Purpose.SETTLE: [State.DISPUTED],
@@ -169,14 +169,14 @@ def _by_source(records: "QuerySet[Record]") -> Counter[int]:
 
 def running_claim(record: int, by: "User") -> Claim | None:
     """Return the claim by which somebody holds the record at this moment, the person's own first."""
-    lasting = Claim.objects.filter(record=record, lease_until__gt=_NOW).select_related("reviewer")
+    lasting = Claim.objects.filter(record=record, lease_until__gt=ClockTimestamp()).select_related("reviewer")
     holding = lasting.filter(Q(purpose__in=list(_STATES)) | Q(purpose=Claim.Purpose.GOLD, reviewer=by))
     return min(holding, key=lambda claim: claim.reviewer_id != by.pk, default=None)
 
 
 def lasting(held: "QuerySet[Claim]") -> "QuerySet[Claim]":
     """Narrow claims down to those whose lease has not ended, by the database's clock."""
-    return held.filter(lease_until__gt=_NOW)
+    return held.filter(lease_until__gt=ClockTimestamp())
 
 
 def _running() -> "QuerySet[Claim]":

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 from django.db import connection, models
-from django.db.models import Count, F, Func, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from exports.models import Release
 from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
+from review.models.clock import ClockTimestamp
 from review.text.rules import RULES
 from review.views.figures import MANY, Figures, figures_of
 
@@ -70,8 +71,7 @@ def states() -> dict[str, int]:
 
 def claims_now() -> int:
     """Return how many records somebody holds at this moment."""
-    now = Func(function="clock_timestamp", output_field=models.DateTimeField())
-    return Claim.objects.filter(lease_until__gt=now).count()
+    return Claim.objects.filter(lease_until__gt=ClockTimestamp()).count()
 
 
 @dataclass(frozen=True, slots=True)

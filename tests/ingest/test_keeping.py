@@ -9,8 +9,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from ingest import jobs, keeping, pipeline
-from ingest.models import ClockTimestamp, Job
+from ingest.models import Job
 from review.models import Batch, Record
+from review.models.clock import ClockTimestamp
 from review.refused import Refused
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import imported, submitted

@@ -7,7 +7,8 @@ from django.conf import settings as configured
 from django.db.models import F
 
 from ingest import sweeper
-from ingest.models import MAX_FRUITLESS_RUNS, ClockTimestamp, Job
+from ingest.models import MAX_FRUITLESS_RUNS, Job
+from review.models.clock import ClockTimestamp
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import fresh, imported, submitted
 
