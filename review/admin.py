@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from review import access
+from review import access, search
 from review.models import (
     Batch,
     Category,
@@ -24,6 +24,7 @@ from review.models import (
     Revision,
     Rights,
     Source,
+    State,
     Takedown,
     User,
     Withdrawal,
@@ -120,10 +121,27 @@ class SourceAdmin(ManagerAdmin):
 
 @admin.register(Label)
 class LabelAdmin(ManagerAdmin):
+    """The vocabulary. One label is merged into another by becoming its alias; the records keep the word they have."""
+
     list_display = ("name", "kind", "alias_of")
     list_filter = ("kind",)
     search_fields = ("name",)
     autocomplete_fields = ("alias_of",)
+    fields = ("kind", "name", "alias_of", "borne_by")
+    readonly_fields = ("borne_by",)
+
+    @admin.display(description=_("what a merge concerns"))
+    def borne_by(self, label: Label) -> str:
+        """Say, before the label becomes an alias, how many records will be published with the other word."""
+        if label.pk is None:
+            return ""
+        records = search.labelled(Record.objects.live(), label.kind, label.name).order_by()
+        said = {"number": records.count(), "approved": records.filter(state=State.APPROVED).count()}
+        words = _(
+            "%(number)s records bear it, %(approved)s of them approved. As an alias it stays in them, and releases, "
+            "stream and feed write the other label."
+        )
+        return str(words % said)
 
 
 @admin.register(Batch)

@@ -7,8 +7,9 @@ from django.test import Client
 
 from exports.models import Policy
 from exports.tokens import create_token
-from review import people, sealing
+from review import people, retractions, sealing, search
 from review.models import Label, RoleGiven, Scope, Source, User
+from tests.factories import add_records, approve, candidate
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -33,6 +34,22 @@ def test_a_change_in_the_administration_says_who_and_from_where(manager: Client,
         "changed",
         {"person": gao.pk, "name": "gao", "address": address, "network": "127.0.0.1"},
     )
+
+
+def test_before_a_label_becomes_an_alias_it_is_said_how_many_records_that_concerns(manager: Client, lin: User) -> None:
+    batch = add_records("ruozhiba", [candidate(domain=("医学",)) for _number in range(3)] + [candidate()])
+    approve(batch.records.order_by("pk")[0], lin)
+    retractions.retract(add_records("mba", [candidate(domain=("医学",))]), by=None, reason="x")
+    while search.index_next():
+        pass
+    one, other = (Label.objects.create(kind="domain", name=name) for name in ("医学", "医疗"))
+    address = f"/admin/review/label/{one.pk}/change/"
+    said = "3 records bear it, 1 of them approved."
+    assert said in manager.get(address, headers={"Accept-Language": "en"}).content.decode()
+    manager.post(address, {"kind": "domain", "name": "医学", "alias_of": other.pk})
+    one.refresh_from_db()
+    assert one.alias_of == other
+    assert said in manager.get(address, headers={"Accept-Language": "en"}).content.decode()
 
 
 def test_a_statement_by_hand_is_kept_as_well(ruozhiba: Source) -> None:
