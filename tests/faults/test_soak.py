@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -198,7 +199,7 @@ class Soak:
             place = self.system.data.parent / f"v0.{turn}"
             if self.manage("export_release", place.name, "--out", str(place), "--policy", "research"):
                 self.done["releases cut, built and placed"] += 1
-                self.system.manage("verify_release", str(place))
+                until(partial(self.manage, "verify_release", str(place)))
 
     def take_down(self) -> None:
         draw = random.Random(3)
