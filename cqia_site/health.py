@@ -63,7 +63,8 @@ def has_broker() -> bool:
 
 def has_worker() -> bool:
     try:
-        return bool(app.control.ping(timeout=WORKER_SECONDS, limit=1))
+        with app.connection_for_write() as broker:
+            return bool(app.control.ping(timeout=WORKER_SECONDS, limit=1, connection=broker))
     except AWAY:
         return False
 

@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 from pytest_django.live_server_helper import LiveServer
 
 from review import claims, decisions, guidelines
@@ -173,7 +175,8 @@ def test_a_draft_survives_the_kill_of_the_browser(
     expect(page.locator("#draft-note")).to_contain_text("Draft saved")
     for child in processes_with(str(tmp_path)):
         os.kill(child, signal.SIGKILL)
-    context.close()
+    with suppress(PlaywrightError):  # which says that it is gone, where it is
+        context.close()
     context = browser.browser_type.launch_persistent_context(tmp_path, **options)
     context.add_cookies([cookie])
     page = context.pages[0]

@@ -18,9 +18,9 @@ from pytest_django.fixtures import Settings
 from exports import checking
 from exports import tasks as exporting
 from ingest import tasks as ingesting
-from review import bulk, takedowns
+from review import bulk, reflagging, takedowns
 from review import tasks as reviewing
-from review.models import Record, Role
+from review.models import Record, Role, Source
 from review.tracing import Asked
 from tests.conftest import person
 from tests.exports.conftest import approve_waiting, cut
@@ -57,6 +57,7 @@ def something_to_do() -> dict[str, tuple[Any, ...]]:
     record()
     action = bulk.start(by=gao, kind="prioritise", records=Record.objects.all(), parameters={"priority": 5})
     unfinished = bulk.start(by=gao, kind="assign", records=Record.objects.all(), parameters={"assignee": lin.pk})
+    flags = reflagging.start(Source.objects.get(slug="ruozhiba"), by=gao)
     assert lost.pk
     assert abandoned.pk
     assert unfinished.pk
@@ -65,11 +66,14 @@ def something_to_do() -> dict[str, tuple[Any, ...]]:
         ingesting.join_job.name: (lost.pk,),
         ingesting.sweep.name: (),
         ingesting.tidy.name: (),
+        exporting.build_parts.name: (release.pk,),
         exporting.build_release.name: (release.pk,),
         checking.verify_later.name: (release.pk,),
+        checking.verify_nightly.name: (),
         exporting.sweep_releases.name: (),
         exporting.tell_webhooks.name: (),
         reviewing.run_bulk.name: (action.pk,),
+        reviewing.set_flags_anew.name: (flags.pk,),
         reviewing.sweep_bulk.name: (),
         reviewing.index_texts.name: (),
         reviewing.find_duplicates.name: (),

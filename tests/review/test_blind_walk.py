@@ -51,6 +51,7 @@ def told(page: Any) -> str:
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "", text)
     text = re.sub(r'nonce="[^"]*"|datetime="[^"]*"', "", text)
     text = re.sub(r'(name="(?:csrfmiddlewaretoken|started)" value=)"[^"]*"', r"\1", text)
+    text = re.sub(r"line \d+", "", text)  # where a record stood in its file
     return re.sub(r"\d+ seconds?|data-draft-at=\"\d+\"|\d\d?:\d\d( [ap]\.m\.)?", "", text)
 
 

@@ -130,7 +130,8 @@ def test_unknown_rights_are_told_plainly_with_the_place_to_decide(lin: User, gao
         client.post("/review/next/")
         page = client.get(address("", given)).content.decode()
         assert "held back from published releases" in page
-        assert (reverse("review:source", args=["ruozhiba"]) in page) == (user == gao)
+        there = reverse("review:source", args=["ruozhiba"])
+        assert (f'<a href="{there}">the page of the source</a>' in page) == (user == gao)
 
 
 @pytest.mark.parametrize(
