@@ -6,18 +6,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from django.db.models import OuterRef, Subquery
 from django.test import Client
 from django.utils import translation
 from pytest_django import Settings
 
-from exports import build, cutting
+from exports import build, cutting, tasks
 from exports.models import Policy, Release
 from exports.options import Options
 from exports.tokens import create_token
 from ingest.document import Document
 from review import workflow
 from review.models import Batch, Cause, Decision, Record, State, User
+from tests.exports.pages import signed_in
 from tests.factories import add_records, candidate
 
 type Approved = Callable[..., Batch]
@@ -113,3 +115,22 @@ def consumer(tao: User) -> Client:
 def insider(tao: User) -> Client:
     """Reads what is made for training in the house as well."""
     return client_of(tao, "export:read", "export:internal")
+
+
+@pytest.fixture
+def no_worker(whole_site: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All addresses, a cache of this process, and no worker to be told."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+    monkeypatch.setattr(tasks.build_release, "delay", lambda _release: None)
+    monkeypatch.setattr(tasks.build_release, "delay_on_commit", lambda _release: None)
+
+
+@pytest.fixture
+def manager(gao: User) -> Client:
+    return signed_in(gao)
+
+
+@pytest.fixture
+def reader(tao: User) -> Client:
+    return signed_in(tao)
