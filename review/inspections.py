@@ -232,10 +232,7 @@ def conclude(*, by: "User", inspection: Inspection, reason: str = "") -> Inspect
         raise Refused(problem, ground=Ground.INVALID, fields={"reason": problem})
     held.state = Inspection.State.SENT_BACK if result.has_failed else Inspection.State.ACCEPTED
     if result.has_failed:
-        standing = Record.objects.live().filter(
-            pk__in=held.lot.filter(record__verdict=F("decision")).values("record"), state=State.APPROVED
-        )
-        if standing.exists():
+        if standing := _standing(held):
             held.sent_back = sending_back.send_back(
                 by=by,
                 records=standing,
@@ -246,6 +243,16 @@ def conclude(*, by: "User", inspection: Inspection, reason: str = "") -> Inspect
     held.reason, held.closed_by, held.closed_at = reason, by, timezone.now()
     held.save(update_fields=["state", "reason", "closed_by", "closed_at", "sent_back"])
     return held
+
+
+def _standing(inspection: Inspection) -> list[int]:
+    """Lock the records of the batch and return those that still stand as they were when it was frozen.
+
+    The batch is read first: as one statement with it, stale statistics once made of a thousand records a billion rows.
+    """
+    decided = dict(inspection.lot.values_list("record", "decision"))
+    approved = Record.objects.live().filter(pk__in=decided, state=State.APPROVED).select_for_update().order_by("pk")
+    return [record for record, verdict in approved.values_list("pk", "verdict") if decided[record] == verdict]
 
 
 def findings_on(made: "Collection[int]") -> "QuerySet[Inspected]":

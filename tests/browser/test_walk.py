@@ -94,12 +94,14 @@ class Walk:
 
     def read(self) -> None:
         """Look at the page before doing anything: it fits, and speaks one language."""
+        self.page.wait_for_load_state()
         assert stays_within(self.page), self.page.url
         assert serious(self.page) == [], self.page.url
         self.foreign += [f"{self.page.url}: {words}" for words in foreign_words(self.page, self.language)]
 
     def follow(self, text: str, context: str = "") -> None:
-        self.page.get_by_role("link", name=self.word(text, context), exact=True).first.click()
+        with self.page.expect_navigation(wait_until="load"):
+            self.page.get_by_role("link", name=self.word(text, context), exact=True).first.click()
 
     def press(self, text: str) -> None:
         self.page.get_by_role("button", name=re.compile(f"^{re.escape(self.word(text))}")).first.click()

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import connection
 from redis import Redis
@@ -31,6 +33,12 @@ def until[T](answer: Callable[[], T], *, meanwhile: Callable[[], object] = lambd
         meanwhile()
         time.sleep(0.05)
     return found
+
+
+def send_to(broker: "Broker", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process know that broker alone: the producers that are kept would go on writing to the one before."""
+    monkeypatch.setitem(current_app.conf, "broker_url", broker.url.replace("unix://", "redis+socket://"))
+    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
 
 
 class Broker:

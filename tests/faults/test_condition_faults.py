@@ -9,7 +9,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from celery import current_app
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import translation
@@ -17,7 +16,7 @@ from pytest_django import Settings
 
 from cqia_site import health
 from review.models import User
-from tests.faults.processes import Broker, Worker, until
+from tests.faults.processes import Broker, Worker, send_to, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +29,7 @@ def broker(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
     broker = Broker()
     settings.UPLOAD_ROOT = tmp_path / "uploads"
     settings.DATA_DIR = tmp_path
-    monkeypatch.setitem(current_app.conf, "broker_url", broker.url.replace("unix://", "redis+socket://"))
+    send_to(broker, monkeypatch)
     settings.CACHES = {"default": {"BACKEND": "cqia_site.cache.SteadyCache", "LOCATION": broker.url}}
     broker.start()
     yield broker

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from celery import current_app
 from django.db import connection
 from django.utils import translation
 from pytest_django.fixtures import Settings
@@ -20,7 +19,7 @@ from pytest_django.fixtures import Settings
 from ingest import sweeper, tasks  # noqa: F401  the tasks are registered in a web process as well
 from ingest.models import Chunk, Job, Reject
 from review.models import Duplicate, Original, Record
-from tests.faults.processes import Broker, Worker, command, end_sessions, until
+from tests.faults.processes import Broker, Worker, command, end_sessions, send_to, until
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import counts, fresh, submitted
 
@@ -53,7 +52,7 @@ def english() -> Iterator[None]:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     """A broker that runs, known to this process as well."""
     broker = Broker()
-    monkeypatch.setitem(current_app.conf, "broker_url", broker.url.replace("unix://", "redis+socket://"))
+    send_to(broker, monkeypatch)
     broker.start()
     yield broker
     broker.remove()
@@ -86,6 +85,21 @@ def slow_chunks() -> Iterator[Callable[[str], None]]:
 
     yield slow
     run("DROP FUNCTION test_slow CASCADE")
+
+
+@pytest.fixture
+def _first_chunks_meet() -> Iterator[None]:
+    """Hold the very first chunk until another session waits for what it has written."""
+    run("""
+        CREATE FUNCTION test_meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM ingest_chunk)
+                AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)
+            LOOP PERFORM pg_sleep(0.01); END LOOP;
+            RETURN NEW;
+        END $$""")
+    run("CREATE TRIGGER test_meet BEFORE INSERT ON ingest_chunk FOR EACH ROW EXECUTE FUNCTION test_meet()")
+    yield
+    run("DROP FUNCTION test_meet CASCADE")
 
 
 def run(statement: str) -> None:
@@ -312,8 +326,8 @@ def test_f32_worker_asked_to_stop_in_mid_job(start: Start, slow_chunks: Callable
     assert_as_if_nothing_had_happened(job, attempt=1)
 
 
-def test_two_imports_of_the_same_file_at_once(start: Start, slow_chunks: Callable[[str], None]) -> None:
-    slow_chunks("0.03")
+@pytest.mark.usefixtures("_first_chunks_meet")
+def test_two_imports_of_the_same_file_at_once(start: Start) -> None:
     first, second = submit(), submit()
     worker = start(processes=2)
     until(ended(first, second), meanwhile=sweeper.sweep)

@@ -1,4 +1,5 @@
 import time
+import timeit
 from collections.abc import Iterator
 from itertools import chain
 
@@ -178,9 +179,10 @@ def _hostile() -> Iterator[str]:
 def test_hostile_texts_cost_no_more_than_their_length() -> None:
     slow = []
     for text in _hostile():
-        started = time.thread_time()
-        find_flags(Texts("问题。", "", text))
-        if (spent := time.thread_time() - started) > HOSTILE_SECONDS:
+        texts = Texts("问题。", "", text)
+        # Without the garbage collector, whose rounds over a whole suite take longer; the better of two.
+        spent = min(timeit.repeat(lambda: find_flags(texts), repeat=2, number=1, timer=time.thread_time))  # noqa: B023
+        if spent > HOSTILE_SECONDS:
             slow.append((text[:12], round(spent, 3)))
     assert slow == []
 
