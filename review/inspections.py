@@ -231,15 +231,14 @@ def conclude(*, by: "User", inspection: Inspection, reason: str = "") -> Inspect
         problem = _("Say what the reviewers are to mend.")
         raise Refused(problem, ground=Ground.INVALID, fields={"reason": problem})
     held.state = Inspection.State.SENT_BACK if result.has_failed else Inspection.State.ACCEPTED
-    if result.has_failed:
-        if standing := _standing(held):
-            held.sent_back = sending_back.send_back(
-                by=by,
-                records=standing,
-                reason=reason,
-                to=sending_back.ITS_REVIEWER,
-                kind=Withdrawal.Kind.BATCH,
-            )
+    if result.has_failed and (standing := _standing(held)):
+        held.sent_back = sending_back.send_back(
+            by=by,
+            records=standing,
+            reason=reason,
+            to=sending_back.ITS_REVIEWER,
+            kind=Withdrawal.Kind.BATCH,
+        )
     held.reason, held.closed_by, held.closed_at = reason, by, timezone.now()
     held.save(update_fields=["state", "reason", "closed_by", "closed_at", "sent_back"])
     return held

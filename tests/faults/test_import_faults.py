@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from celery import current_app
 from django.db import connection
 from django.utils import translation
 from pytest_django.fixtures import Settings
