@@ -51,6 +51,10 @@ faults: environment-dev ## meet every fault, and kill parts of a running system 
 	@CQIA_FAULT_ROUNDS=10 $(PYTHON) -m pytest -n 0 -m 'slow or not slow' tests/faults \
 		--ignore tests/faults/test_soak.py --ignore tests/faults/test_a_million.py $(ARGS)
 
+.PHONY: attacks
+attacks: environment-dev ## meet bad input and attacks: by number, by the matrix of roles, by generated requests
+	@exec $(PYTHON) -m pytest -n 2 -m attack $(ARGS)
+
 .PHONY: soak
 soak: environment-dev ## let everything happen at once for half an hour, with faults (SOAK_MINUTES=…)
 	@SOAK_MINUTES=$${SOAK_MINUTES:-30} SOAK_REPORT=docs/soak.md $(PYTHON) -m pytest -n 0 -m slow tests/faults/test_soak.py $(ARGS)

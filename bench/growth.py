@@ -54,7 +54,7 @@ def _imported(folder: Path, number: int, seed: int, **shape: int) -> float:
 
 
 def _claims() -> float:
-    """Return how many claims are made a second; they are given back, so that the next time finds as many as this one."""
+    """Return how many claims are made a second; all are given back, and the next count finds none."""
     lin = program.reviewer("lin")
     made = rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
     Claim.objects.all().delete()
@@ -69,7 +69,7 @@ def _print_exports(folder: Path) -> None:
         with path.open("wb") as file:
             file.writelines(lines(10 * LITTLE, 9))
         with path.open("rb") as file:
-            floor.prepare(connection, file)
+            floor.copy_in(connection, floor.prepare(connection, file))
         bare = 10 * LITTLE / floor.copy_out(connection, folder / "floor.jsonl")
     seconds, records = program.build("v0.9")
     first, streamed, sent = program.stream()

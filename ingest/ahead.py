@@ -94,6 +94,7 @@ class InProcess[T]:
 def _make[T](items: Iterator[T], reader: "Connection", writer: "Connection") -> None:
     """Send the items, and None after the last, until nobody takes them any more."""
     reader.close()
+    gc.freeze()  # what was there before is not looked at again
     gc.disable()  # once an item is enough
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the process that began this one to answer
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,5 +1,6 @@
 """The cast, one name for each role, and what every test may use."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from time import sleep
@@ -37,7 +38,10 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long, unless it is asked for."""
+    """Mark what has the number of an attack, and leave out what takes long, unless it is asked for."""
+    for item in items:
+        if re.match(r"test_(inputs?_)?\d", item.name):
+            item.add_marker("attack")
     if "slow" not in str(config.option.markexpr):
         left_out = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=left_out)

@@ -15,7 +15,7 @@ from exports.tokens import create_token
 from review.models import Scope, User
 from tests.addresses import METHODS, Address, addresses, filled, row_of, rows
 
-pytestmark = [pytest.mark.django_db, pytest.mark.core]
+pytestmark = [pytest.mark.django_db, pytest.mark.core, pytest.mark.attack]
 
 ROLES = {
     "stranger": "",

@@ -9,8 +9,6 @@ from tests.conftest import REPOSITORY
 
 NAME = re.compile(r'env\.\w+\(\s*"([A-Z_]+)"')
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-FAULTS, INPUTS = range(1, 35), range(1, 67)
-"""The numbers of the faults and of the bad inputs that the system has to stand."""
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 
@@ -35,22 +33,35 @@ def test_both_readmes_have_the_same_parts() -> None:
         assert len(re.findall(part, english, re.MULTILINE)) == len(re.findall(part, chinese, re.MULTILINE)), part
 
 
-def test_every_promise_names_tests_that_are_there() -> None:
-    page = (REPOSITORY / "docs" / "promises.md").read_text(encoding="utf-8")
-    rows = [line.split("|") for line in page.split("\n") if re.match(r"\| P\d+ ", line)]
-    assert [row[1].strip() for row in rows] == [f"P{number}" for number in range(1, 11)]
-    tests = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
-    known = set(re.findall(r"def (test_\w+)", tests))
-    for row in rows:
-        named = re.findall(r"`(test_\w+)`", row[4])
-        assert named, row[1]
-        assert set(named) <= known, row[1]
-
-
 @pytest.mark.parametrize(
-    ("named", "wanted"), [(r"def test_((?:f\d+_)+)", FAULTS), (r"def test_(?:inputs?_)?((?:\d+_)+)", INPUTS)]
+    ("document", "label", "numbers", "by_number"),
+    [
+        ("promises.md", "P", range(1, 11), None),
+        ("faults.md", "F", range(1, 35), r"test_((?:f\d+_)+)"),
+        ("attacks.md", "", range(1, 67), r"test_(?:inputs?_)?((?:\d+_)+)"),
+    ],
+    ids=["promises", "faults", "attacks"],
 )
-def test_every_fault_and_every_input_has_a_test_by_its_number(named: str, wanted: range) -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
-    found = {int(number) for names in re.findall(named, tests) for number in re.findall(r"\d+", names)}
-    assert sorted(set(wanted) - found) == []
+def test_every_promise_fault_and_attack_names_tests_that_are_there(
+    document: str, label: str, numbers: range, by_number: str | None
+) -> None:
+    page = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.split("\n") if re.match(rf"\| {label}\d+ ", line)]
+    assert [row[1].strip() for row in rows] == [f"{label}{number}" for number in numbers]
+    known = _tests()
+    for number, row in zip(numbers, rows, strict=True):
+        named = set(re.findall(r"`(test_\w+)`", row[4]))
+        assert named, row[1]
+        assert named <= known, row[1]
+        if by_number:
+            assert named == {name for name in known if number in _numbers_of(name, by_number)}, row[1]
+
+
+def _tests() -> set[str]:
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    return set(re.findall(r"def (test_\w+)", code))
+
+
+def _numbers_of(name: str, by_number: str) -> list[int]:
+    found = re.match(by_number, name)
+    return [int(number) for number in re.findall(r"\d+", found[1])] if found else []

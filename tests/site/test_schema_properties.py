@@ -41,6 +41,7 @@ def api(
         signal.connect(close_old_connections)
 
 
+@pytest.mark.attack
 @pytest.mark.django_db
 def test_54_every_operation_answers_as_it_is_described(api: Any, gao: User) -> None:
     _token, secret = create_token(user=gao, scopes=list(Scope))

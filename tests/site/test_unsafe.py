@@ -11,6 +11,8 @@ from pytest_django import Settings
 
 from cqia_site import checks
 
+pytestmark = pytest.mark.attack
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a-secret-of-a-good-length-that-nobody-else-knows-at-all"
 UNSAFE = {
@@ -85,3 +87,11 @@ def test_passwords_in_clear_are_warned_of(settings: Settings) -> None:
     assert [message.id for message in checks.check_transport()] == ["cqia.W001"]
     settings.BEHIND_TLS_PROXY = True
     assert checks.check_transport() == []
+
+
+@pytest.mark.django_db
+def test_the_check_of_a_deployment_finds_nothing() -> None:
+    given = {"BEHIND_TLS_PROXY": "1", "SECRET_KEY": SECRET, "ALLOWED_HOSTS": "cqia.example.org"}
+    checked = run(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], given)
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues" in checked.stdout
