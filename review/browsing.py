@@ -36,13 +36,22 @@ class Grid(NamedTuple):
     values: list[tuple[int, Any]]
 
 
+class Lead(NamedTuple):
+    """Rows about the records, such as one person's decisions, which an index gives in the order of the records."""
+
+    relation: str
+    """From the record to the rows."""
+    rows: Q
+    """Which of them, seen from the record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The records that somebody asks for, all of them as one set.
 
     Each of the records meets one of `grid` or `parts`, which exclude one another; none: no parts are needed.
     `is_narrow`: what is asked for is few, and found by an index of its own. `own` are a few more that the person sees
-    in their own words.
+    in their own words. Each of the records has rows of the `lead`, where there is one, by which they are found.
     """
 
     records: "RecordQuerySet"
@@ -50,22 +59,41 @@ class Choice:
     parts: list[Q] = field(default_factory=list)
     is_narrow: bool = False
     own: "RecordQuerySet | None" = None
+    lead: Lead | None = None
 
     def ordered(self, *, newest: bool, after: int | None, most: int) -> list[int]:
         """Return the ids of the first `most` of them, the newest or the oldest first, that come after an id."""
-        beyond = Q() if after is None else Q(pk__lt=after) if newest else Q(pk__gt=after)
-        records = self.records.filter(beyond).order_by("-pk" if newest else "pk")
-        grid = self.grid if self.grid and (not self.is_narrow or len(self.grid.values) <= FEW_PARTS) else None
-        parts = self.parts if grid or (self.parts and not self.is_narrow) else [Q()]
-        firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in parts]
-        firsts += [_from_grid(records, grid, most)] if grid else []
+        beyond = _beyond("pk", newest=newest, after=after)
+        if self.lead:
+            led = self._led(self.lead, newest=newest, after=after)
+            firsts = [list(led.values_list("pk", flat=True)[:most])]
+        else:
+            firsts = self._firsts(self.records.filter(beyond).order_by("-pk" if newest else "pk"), most)
         firsts += [list(self.own.filter(beyond).values_list("pk", flat=True))] if self.own is not None else []
         return sorted(set(chain.from_iterable(firsts)), reverse=newest)[:most]
 
     def count(self) -> int:
         """Return how many there are, at most one more than COUNTED."""
         own = self.own.count() if self.own is not None else 0
-        return self.records.order_by().values("pk")[: COUNTED + 1].count() + own
+        records = self._led(self.lead, newest=True, after=None) if self.lead else self.records.order_by()
+        return records.values("pk")[: COUNTED + 1].count() + own
+
+    def _firsts(self, records: "RecordQuerySet", most: int) -> list[list[int]]:
+        """Return the first ids of each part."""
+        grid = self.grid if self.grid and (not self.is_narrow or len(self.grid.values) <= FEW_PARTS) else None
+        parts = self.parts if grid or (self.parts and not self.is_narrow) else [Q()]
+        firsts = [list(records.filter(part).values_list("pk", flat=True)[:most]) for part in parts]
+        return [*firsts, _from_grid(records, grid, most)] if grid else firsts
+
+    def _led(self, lead: Lead, *, newest: bool, after: int | None) -> "RecordQuerySet":
+        """Return them in the order of the rows that lead to them; the planner would look for such an order in vain."""
+        key = f"{lead.relation}__record_id"
+        found = self.records.filter(lead.rows & _beyond(key, newest=newest, after=after))
+        return found.order_by(f"{'-' if newest else ''}{key}").distinct()
+
+
+def _beyond(key: str, *, newest: bool, after: int | None) -> Q:
+    return Q() if after is None else Q(**{f"{key}__{'lt' if newest else 'gt'}": after})
 
 
 def _from_grid(records: "RecordQuerySet", grid: Grid, most: int) -> list[int]:

@@ -22,7 +22,21 @@ from django_filters import (  # type: ignore[import-untyped]  # it has no types
 )
 
 from review import access, blind, browsing, duplicates, search, worded
-from review.models import AnswerFrom, Batch, Decision, Licence, Record, Retraction, Role, Score, Source, State, User
+from review.models import (
+    AnswerFrom,
+    Batch,
+    Decision,
+    Flag,
+    Licence,
+    Record,
+    Retraction,
+    Role,
+    Score,
+    Source,
+    State,
+    User,
+    Withdrawal,
+)
 from review.models.score import BEST
 from review.text.rules import RULES
 
@@ -37,6 +51,8 @@ if TYPE_CHECKING:
 MAX_WORDS, MAX_LABEL, MAX_LENGTH, MAX_ID = 200, 100, 200_000, 2**31 - 1
 SORTS = {"newest": gettext_lazy("newest first"), "oldest": gettext_lazy("oldest first")}
 SIZES = {"50": "50", "100": "100", "25": "25"}
+FEW_FLAGGED = 1000
+"""Records up to which the planner is told which they are: it would go through all records for them."""
 AROUND = frozenset({"after", "before", "sort", "size"})
 """What says which page of the list is meant."""
 STATES = {
@@ -140,7 +156,8 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         }
         if "reviewer" in self.filters:
             people = User.objects.filter(groups__name__in=[Role.REVIEWER, Role.SETTLER, Role.MANAGER]).distinct()
-            names = [(name, name) for name in people.order_by("username").values_list("username", flat=True)]
+            self._people = dict(people.order_by("username").values_list("username", "pk"))
+            names = [(name, name) for name in self._people]
             given |= {"reviewer": names, "assignee": names}
         return given
 
@@ -174,7 +191,8 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Return the records asked for; what is asked is valid."""
         given = self.form.cleaned_data
         own = self._own_words if self._asks_for_words else None
-        return browsing.Choice(self.qs, *self._parts(given), any(given.get(name) for name in _NARROW), own)
+        is_narrow = any(given.get(name) for name in _NARROW)
+        return browsing.Choice(self.qs, *self._parts(given), is_narrow, own, self._lead(given))
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -221,6 +239,13 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         if given.get("batch") or given.get("imported_from") or given.get("imported_to"):
             return browsing.by_batch(self._wanted_batches(given)), []
         return None, []
+
+    def _lead(self, given: dict[str, Any]) -> browsing.Lead | None:
+        """Return the rows by which the records are found in their order, where a filter has some."""
+        if given.get("reviewer"):
+            return browsing.Lead("decisions", Q(decisions__reviewer=self._people[given["reviewer"]]))
+        lengths = Q(*(_length(name, given[name]) for name in ("shortest", "longest") if given.get(name)))
+        return browsing.Lead("search_text", lengths) if lengths else None
 
     def _wanted_sources(self, given: dict[str, Any]) -> "Collection[int] | None":
         slug, category = given.get("source"), given.get("category")
@@ -272,8 +297,10 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         return search.labelled(records, kind, label)
 
     def by_flag(self, records: "RecordQuerySet", _name: str, rule: str) -> "RecordQuerySet":
-        """Those in whose wording a rule points something out."""
-        return records.flagged(rule)
+        """Those in whose wording a rule points something out; where they are few, by their ids."""
+        known = list(Flag.objects.filter(rule=rule).order_by().values_list("record", flat=True)[: FEW_FLAGGED + 1])
+        flagged = records.flagged(rule)
+        return flagged if len(known) > FEW_FLAGGED else flagged.filter(pk__in=known)
 
     def by_licence(self, records: "RecordQuerySet", _name: str, licence: str) -> "RecordQuerySet":
         """Those under a licence: their own, else their import's, else their source's."""
@@ -289,8 +316,7 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
     def by_length(self, records: "RecordQuerySet", name: str, length: int) -> "RecordQuerySet":
         """Those whose answer is so long."""
-        bound = {"shortest": "gte", "longest": "lte"}[name]
-        return records.filter(**{f"search_text__length__{bound}": int(length)})
+        return records.filter(_length(name, length))
 
     def by_score(self, records: "RecordQuerySet", name: str, score: Decimal) -> "RecordQuerySet":
         """Those that scored so much as they came in."""
@@ -312,19 +338,23 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
     def by_reviewer(self, records: "RecordQuerySet", _name: str, username: str) -> "RecordQuerySet":
         """Those on which a person has decided, and not taken it back."""
-        decided = Decision.objects.filter(record=OuterRef("pk"), reviewer__username=username, withdrawal=None)
-        return records.filter(Exists(decided))
+        decided = Decision.objects.filter(record=OuterRef("pk"), reviewer=self._people[username])
+        return records.filter(Exists(decided.exclude(Exists(Withdrawal.objects.filter(decision=OuterRef("pk"))))))
 
     def by_assignee(self, records: "RecordQuerySet", _name: str, username: str) -> "RecordQuerySet":
         """Those that a person is to decide on."""
         undecided = [State.WAITING, State.SECOND, State.UNANSWERED]
-        return records.filter(assignee__username=username, state__in=undecided)
+        return records.filter(assignee=self._people[username], state__in=undecided)
 
     def by_gone(self, records: "RecordQuerySet", _name: str, how: str) -> "RecordQuerySet":
         """Those that were taken down, or whose import was taken back."""
         if how == "down":
             return records.filter(takedown__isnull=False)
         return records.filter(retraction__isnull=False, batch__in=self._taken_back())
+
+
+def _length(name: str, length: Any) -> Q:  # noqa: ANN401  a number
+    return Q((f"search_text__length__{ {'shortest': 'gte', 'longest': 'lte'}[name] }", int(length)))
 
 
 def _scores() -> "QuerySet[Score]":

@@ -116,6 +116,7 @@ class Decision(models.Model):
         triggers: ClassVar = sealed("decision", "reason", generated=("approves",))
         indexes: ClassVar = [
             models.Index(fields=["reviewer", "-at", "-id"], name="review_decision_of_reviewer"),
+            models.Index(fields=["reviewer", "record"], name="review_decision_by_reviewer"),
             models.Index(
                 fields=["at"],
                 include=["kind", "reviewer", "verdict", "seconds", "record", "revision", "seen_revision"],

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from review import browsing, decisions, duplicates, retractions, rights, search
+from review import browsing, decisions, duplicates, retractions, rights, search, sending_back
 from review.filters import RecordFilter
 from review.models import Decision, Record, Score, Source, User, Verdict
 from tests.factories import add_records, approve, candidate, judgement, record
@@ -310,6 +311,32 @@ def test_a_page_is_merged_from_the_parts_that_an_index_gives_in_order(lin: User)
     assert choice.ordered(newest=True, after=None, most=10) == by_hand
     assert choice.ordered(newest=False, after=by_hand[2], most=10) == [by_hand[1], by_hand[0]]
     assert browsing.Choice(records).ordered(newest=True, after=by_hand[0], most=2) == by_hand[1:3]
+
+
+def test_what_somebody_decided_is_leafed_through_once_each_both_ways(lin: User, gao: User) -> None:
+    made = [record("zhihu", output="长" * 40 if number % 2 else "短。") for number in range(6)]
+    for one in made:
+        approve(one, lin)
+    sending_back.send_back(by=gao, records=[made[0].pk, made[1].pk], reason="再看看", to=sending_back.ITS_REVIEWER)
+    made[1].refresh_from_db()
+    approve(made[1], lin)
+    read()
+
+    def found(asked: str, **place: object) -> list[int]:
+        asking = RecordFilter(QueryDict(asked), by=gao)
+        assert not asking.problems()
+        choice = asking.choice()
+        assert choice.lead is not None
+        assert choice.count() == len(choice.ordered(newest=True, after=None, most=10))
+        return choice.ordered(**{"newest": True, "after": None, "most": 10} | place)
+
+    theirs = [one.pk for one in made[1:]]  # what was sent back counts no more
+    assert found("reviewer=lin") == theirs[::-1]
+    assert found("reviewer=lin", newest=False, after=theirs[1], most=2) == theirs[2:4]
+    assert found("reviewer=lin&state=approved&shortest=30") == [made[5].pk, made[3].pk, made[1].pk]
+    assert found("shortest=30", after=made[5].pk, most=1) == [made[3].pk]
+    assert found("longest=5", newest=False) == [made[0].pk, made[2].pk, made[4].pk]
+    assert found("reviewer=gao") == []
 
 
 def test_filters_go_along_in_the_address(lin: User) -> None:
