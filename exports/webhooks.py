@@ -84,10 +84,11 @@ def announce(kind: Webhook.Kind, release: Release | None = None, **said: Any) ->
     takedown_step = said.pop("takedown_step", None)
     whole = {"event": kind.value, "release": _described(release) if release else None} | said
     body = json.dumps(whole, ensure_ascii=False)
-    known = Event.objects.filter(kind=kind, release=release, takedown_step=takedown_step)
-    if known.exists():
+    event, is_new = Event.objects.get_or_create(
+        kind=kind, release=release, takedown_step=takedown_step, defaults={"body": body}
+    )
+    if not is_new:
         return None
-    event = Event.objects.create(kind=kind, release=release, takedown_step=takedown_step, body=body)
     wanting = Webhook.objects.filter(is_active=True, kinds__contains=[kind.value])
     Delivery.objects.bulk_create(Delivery(webhook=webhook, event=event) for webhook in wanting)
     return event

@@ -5,11 +5,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from review.models import Record, Takedown, TakedownStep, User
 from review.refused import Refused
 from tests.exports.conftest import Approved, built
 from tests.exports.test_cutting import take_down
+from tests.faults.processes import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core, pytest.mark.usefixtures("whole_site")]
 
@@ -139,6 +142,34 @@ def test_each_event_is_told_once_to_those_who_want_it(approved: Approved, gao: U
     bodies = [json.loads(body) for _headers, body in receiver.got]
     assert {body["takedown"] for body in bodies if body["event"] == "records.taken_down"} == {takedown.pk}
     assert {body["release"]["reason"] for body in bodies if body["event"] == "release.withdrawn"} == {"有误"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_two_workers_put_down_at_the_same_moment_is_told_once(approved: Approved, gao: User) -> None:
+    webhooks.add(by=gao, address="https://example.com/hook", kinds=KINDS)
+    approved(1)
+    take_down(Record.objects.all())
+    TakedownStep.objects.create(takedown=Takedown.objects.get(), state="confirmed", matches=1, sha256=bytes(32))
+
+    def other() -> int:
+        try:
+            return publishing.watch()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert publishing.watch() == 1
+            waiting = pool.submit(other)
+            until(waits_for_a_row)
+        assert waiting.result() == 0
+    assert (Event.objects.count(), Delivery.objects.count()) == (1, 1)
+
+
+def waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_failed_delivery_is_tried_again_then_given_up_then_replayed(
