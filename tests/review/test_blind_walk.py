@@ -12,12 +12,13 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from review import claims, comments, decisions, golds, search
+from review import claims, comments, decisions, golds, inspections, search
 from review.models import Decision, Record, State, User, Verdict
 from review.refused import Refused
 from tests.addresses import addresses, filled, row_of
 from tests.factories import approve, judgement, record
 from tests.review.reviewing import HTMX, reload, signed_in
+from tests.review.test_inspections import draw, say
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
@@ -166,3 +167,19 @@ def test_gold_is_like_any_other(lin: User, mei: User, shen: User) -> None:
         claims.claim_gold(by=mei, record=given.pk)
 
     same(*walks(mei, lambda given: claims.claim_record(by=mei, record=given), gold))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REJECT])
+def test_nobody_notices_that_their_work_is_inspected(verdict: Verdict, lin: User, gao: User, shen: User) -> None:
+    def decided(given: Record) -> None:
+        Record.objects.update(wanted=1)
+        approve(given, lin, output=OWN)
+        approve(Record.objects.exclude(pk=given.pk).get(), lin)
+
+    def inspected(given: Record) -> None:
+        decided(given)
+        inspection = draw(gao, sample_size=2, acceptance=1)
+        say(shen, inspection.lot.get(record=given), verdict, "看得太快")
+        assert inspections.progress(inspection).inspected == 1
+
+    same(*walks(lin, decided, inspected))
