@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from review import claims, decisions, waiting
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from review.models import Revision, User
 
 PAGE = 50
-LETTERS = "甲乙丙丁戊己庚辛"
 SHOWN = ("revision", "rights", "batch__rights", "source__rights")
 
 
@@ -265,9 +265,10 @@ def lay_out(record: Record, *, by: "User", base: str = "") -> Table:
     """Put a dispute before a settler; `base` is the id of the look that their own wording sets out from."""
     made = [look for look in _looks_of([record.pk]) if look.round == record.round]
     original = shown(record, record.revision)
+    letters = pgettext("names of the looks at a record, a letter each", "ABCDEFGH")
     looks = [
         Look(letter, decision, _differences(original, shown(record, decision.revision)))
-        for letter, decision in zip(LETTERS, made, strict=False)
+        for letter, decision in zip(letters, made, strict=False)
     ]
     worded = [look for look in looks if look.is_wording]
     between: list[Difference] = []

@@ -106,6 +106,7 @@ def test_everything_is_reached_by_keys_and_focus_comes_back(open_page: OpenPage,
     page.keyboard.press("Escape")
     page.keyboard.press("d")
     expect(page.locator("#beside_output")).to_be_empty()
+    expect(page.locator("#beside_output")).to_be_hidden()
     page.keyboard.press("l")
     expect(page.get_by_label("Main task types").last).to_be_focused()
     page.keyboard.press("Escape")
