@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.shortcuts import redirect  # noqa: TID251  a page of the admin leads to one of ours
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +32,7 @@ from review.models import (
 )
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest  # noqa: TID251  the signatures of the admin
+    from django.http import HttpRequest, HttpResponse  # noqa: TID251  the signatures of the admin
 
     ModelAdmin = admin.ModelAdmin[Any]
     BasePaginator = Paginator[Any]
@@ -69,6 +70,15 @@ class ManagerAdmin(ModelAdmin):
 
     has_add_permission = has_module_permission
     has_change_permission = has_view_permission
+
+    def history_view(
+        self, request: "HttpRequest", object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> "HttpResponse":
+        """Lead to the changes as the database wrote them down, where it does: they are not of this site alone."""
+        if not hasattr(self.model, "pgh_event_model"):
+            return super().history_view(request, object_id, extra_context)
+        asked = {"kind": self.model.pgh_event_model.sealed_as, "of": object_id}
+        return redirect(reverse("review:changes", query=asked))
 
     def has_delete_permission(self, request: "HttpRequest", obj: Model | None = None) -> bool:  # noqa: ARG002
         return False

@@ -41,7 +41,7 @@ NAMES = ("slug", "username", "name", "note", "version")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One event as it is shown: `differences` are (column, before, after)."""
+    """One event as it is shown: `differences` are (what it is called, before, after)."""
 
     at: "datetime"
     kind: "Promise | str"
@@ -55,14 +55,16 @@ class Change:
 @require_safe
 @for_managers
 def index(request: Request) -> HttpResponse:
-    """Show the latest changes first, of one kind where one is asked for."""
+    """Show the latest changes first, of one kind or of one thing where that is asked for."""
     models: dict[str, Any] = {cast("Any", model).sealed_as: model for model in apps.get_models() if _is_kept(model)}
     kind = request.GET.get("kind", "")
     chosen = [models[kind]] if kind in models else list(models.values())
     events = cast("Any", Events.objects).across(*chosen).order_by("-pgh_created_at", "-pgh_slug")
+    of = request.GET.get("of", "") if kind in models else ""
+    events = events.filter(pgh_obj_id=of) if of else events
     listed = Paginator(events, PAGE).get_page(request.GET.get("page"))
     kinds = [(name, KINDS.get(name, name)) for name in models]
-    context = {"changes": list(_told(listed, models)), "listed": listed, "kinds": kinds, "kind": kind}
+    context = {"changes": list(_told(listed, models)), "listed": listed, "kinds": kinds, "kind": kind, "of": of}
     return render(request, "review/changes.html", context)
 
 
@@ -82,7 +84,7 @@ def _told(events: Any, models: dict[str, Any]) -> "Iterator[Change]":  # noqa: A
             done=DONE.get(event.pgh_label, event.pgh_label),
             by=context.get("name", ""),
             where=" · ".join(filter(None, (context.get("address"), context.get("network")))),
-            differences=_differences(event),
+            differences=_differences(event, models[kind].pgh_tracked_model),
         )
 
 
@@ -101,11 +103,12 @@ def _group(pk: int) -> str:
     return str(group)
 
 
-def _differences(event: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401  its model is made at run time
+def _differences(event: Any, model: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401  its model is made at run time
     if event.pgh_label != CHANGED:
         return []
-    changed = event.pgh_diff or {}
-    return [(column, _short(before), _short(after)) for column, (before, after) in sorted(changed.items())]
+    names = {field.attname: str(field.verbose_name) for field in model._meta.concrete_fields}
+    changed = sorted((event.pgh_diff or {}).items())
+    return [(names.get(column, column), _short(before), _short(after)) for column, (before, after) in changed]
 
 
 def _short(value: object) -> str:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.utils import translation
 
 from exports.models import Policy
 from exports.tokens import create_token
@@ -117,3 +118,22 @@ def test_the_page_shows_what_was_changed(manager: Client, ruozhiba: Source) -> N
     assert "Open!" in shown
     assert manager.get("/review/changes/").status_code == 200
     assert manager.get("/review/changes/?kind=nonsense&page=999").status_code == 200
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_the_administration_leads_to_the_changes_of_one_thing(manager: Client, language: str) -> None:
+    changed, other = Source.objects.get(slug="ruozhiba"), Source.objects.get(slug="zhihu")
+    for source, target in ((changed, 431), (other, 977)):
+        source.target = target
+        source.save(update_fields=["target"])
+    page = manager.get(
+        f"/admin/review/source/{changed.pk}/history/", follow=True, headers={"accept-language": language}
+    )
+    assert page.redirect_chain == [(f"/review/changes/?kind=source&of={changed.pk}", 302)]
+    shown = page.content.decode()
+    assert "431" in shown
+    assert "977" not in shown
+    with translation.override(language):
+        assert str(Source._meta.get_field("target").verbose_name) in shown
+    assert "977" in manager.get("/review/changes/?kind=source").content.decode()
+    assert manager.get(f"/admin/review/guideline/{changed.pk}/history/").status_code in {200, 302}
