@@ -30,7 +30,7 @@ def as_seen_by(user: "User", record: "Record") -> "Record":
     """Return the record as the person may see it: the object is changed, never the row, and must not be saved.
 
     Whoever has given their look finds it decided as they said, in their own wording; whoever holds it as gold finds it
-    waiting, in the wording that was decided on.
+    waiting, in the wording that was decided on; whoever had no part in a dispute finds it waiting.
     """
     if record.state in {State.APPROVED, State.REJECTED}:
         gold = gold_held(user, record.pk)
@@ -38,7 +38,9 @@ def as_seen_by(user: "User", record: "Record") -> "Record":
             record.state, record.revision = State.WAITING, gold.shown
     elif is_before_outcome(user, record):
         own = own_look(user, record)
-        if own is not None:
+        if own is None:
+            record.state = state_shown(user, record.state)
+        else:
             record.state, record.revision = AS_DECIDED[Verdict(own.verdict)], own.revision
             record.rights = own_rights(own) or record.rights
     return record
@@ -48,6 +50,17 @@ def own_rights(look: Decision) -> "Rights | None":
     """Return the rights that a look sets for its record once it is the outcome; None where it leaves them."""
     sets = {Decision.RightsSaid.SET, Decision.RightsSaid.OBJECT}
     return look.rights if look.verdict == Verdict.APPROVE and look.rights_said in sets else None
+
+
+def state_shown(user: "User", state: str) -> State:
+    """Return the state in which a person sees what they had no part in: that others differ is for settlers to know."""
+    is_hidden = state == State.DISPUTED and not access.can_settle(user)
+    return State.WAITING if is_hidden else State(state)
+
+
+def states_behind(user: "User", shown: "Collection[str]") -> set[State]:
+    """Return the states of the records that the person sees in one of these, where they had no part in them."""
+    return {state for state in State if state_shown(user, state) in shown}
 
 
 def is_before_outcome(user: "User", record: "Record") -> bool:

@@ -226,11 +226,15 @@ def current_claim(*, by: "User", purpose: Claim.Purpose = Claim.Purpose.REVIEW) 
 @transaction.atomic
 def claim_record(*, by: "User", record: Record) -> Claim:
     """Claim this very record (to go on after an undo, or from a link); refused while somebody else holds it."""
-    purpose = Claim.Purpose.SETTLE if record.state == State.DISPUTED else Claim.Purpose.REVIEW
-    (access.check_settle if purpose == Claim.Purpose.SETTLE else access.check_review)(by)
+    is_disputed = Record.objects.filter(pk=record.pk, state=State.DISPUTED).exists()  # `record` may hide it
+    is_settler = is_disputed and access.can_settle(by)
+    (access.check_settle if is_settler else access.check_review)(by)
     access.check_source(by, record.source)
     if record.state in {State.APPROVED, State.REJECTED} or record.takedown_id or record.retraction_id:
         raise Refused(_("There is nothing left to decide on this record."))
+    if is_disputed is not is_settler:
+        raise Refused(_("Somebody else holds this record."))  # and not why: that is for settlers to know
+    purpose = Claim.Purpose.SETTLE if is_settler else Claim.Purpose.REVIEW
     statement = f"""
         INSERT INTO review_claim AS held (record_id, reviewer_id, purpose, token, lease_until)
         VALUES (%(record)s, %(me)s, %(purpose)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s))

@@ -233,7 +233,8 @@ def _same(decision: Decision, by: "User", record: int) -> Decision:
 
 def _check_may_decide(record: Record, around: Around, by: "User", judgement: Judgement) -> Decision.Kind:
     made, settling = around.made, record.state == State.DISPUTED
-    (access.check_settle if settling else access.check_review)(by)
+    is_settler = settling and access.can_settle(by)
+    (access.check_settle if is_settler else access.check_review)(by)
     access.check_source(by, record.source)
     if record.takedown_id or record.retraction_id:
         raise Refused(_("This record was taken down or its import was taken back. There is nothing left to decide."))
@@ -244,7 +245,7 @@ def _check_may_decide(record: Record, around: Around, by: "User", judgement: Jud
         raise Refused(_("This record has been decided meanwhile. Your text is kept below."))
     if record.revision_id != judgement.seen_revision:
         raise Refused(_("The text has changed since you opened it. Your text is kept below, beside the new one."))
-    if around.is_held_by_another:
+    if around.is_held_by_another or settling is not is_settler:
         raise Refused(_("Your claim has ended and somebody else holds this record now. Your text is kept below."))
     _check_not_own(record, made, by)
     return Decision.Kind.SETTLE if settling else Decision.Kind.REVIEW

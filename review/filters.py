@@ -232,7 +232,7 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Return the parts that an index gives in order, by the filter that lays the records furthest apart."""
         if given.get("gone"):
             return (browsing.by_batch(self._taken_back()) if given["gone"] == "back" else None), []
-        if places := browsing.by_place(self._wanted_sources(given), _wanted_states(given)):
+        if places := browsing.by_place(self._wanted_sources(given), self._wanted_states(given)):
             return places, [Q(pk__in=self._otherwise)] if self._otherwise else []
         if given.get("licence") or given.get("reach"):
             return browsing.by_licence(_wanted_licences(given))
@@ -262,7 +262,16 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     def _seen_in(self, states: "Collection[str]") -> Q:
         """Return the condition that the person sees a record in one of these states."""
         as_seen = [pk for pk, state in self._otherwise.items() if state in states]
-        return Q(state__in=states) & ~Q(pk__in=self._otherwise) | Q(pk__in=as_seen)
+        behind = blind.states_behind(self.by, states)
+        return Q(state__in=behind) & ~Q(pk__in=self._otherwise) | Q(pk__in=as_seen)
+
+    def _wanted_states(self, given: dict[str, Any]) -> "Collection[str] | None":
+        if not given.get("state") and not given.get("verified"):
+            return None
+        states = set(STATES[given["state"]]) if given.get("state") else set(State)
+        if given.get("verified"):
+            states = {state for state in states if (state == State.APPROVED) == (given["verified"] == "yes")}
+        return blind.states_behind(self.by, states)
 
     def _wanted_batches(self, given: dict[str, Any]) -> list[int]:
         batches = Batch.objects.filter(_since(given.get("imported_from")), _until(given.get("imported_to")))
@@ -368,13 +377,6 @@ def _flags() -> list[tuple[str, str]]:
 @cache
 def _flags_in(language: str) -> list[tuple[str, str]]:
     return [(name, rule.sentence(language)) for name, rule in RULES.items() if rule.kind == "flag"]
-
-
-def _wanted_states(given: dict[str, Any]) -> "Collection[str] | None":
-    states = set(STATES[given["state"]]) if given.get("state") else set(State)
-    if given.get("verified"):
-        return {state for state in states if (state == State.APPROVED) == (given["verified"] == "yes")}
-    return states if given.get("state") else None
 
 
 def _wanted_licences(given: dict[str, Any]) -> set[str]:

@@ -81,8 +81,9 @@ def flags_of(source: Source) -> list[tuple[str, int]]:
 def figures_of(sources: "Collection[int]", *, by: "User | None" = None) -> dict[int, Figures]:
     """Return the figures of these sources by their ids, at most a few seconds old where there are many records.
 
-    For a person they are what that person may know: what they have looked at first counts as they decided it. Counted
-    by one statement over an index that holds all it asks for: a tenth of a second at a million records.
+    For a person they are what that person may know: what they have looked at counts as they decided it, and what
+    others differ in as waiting, but for settlers. Counted by one statement over an index that holds all it asks for: a
+    tenth of a second at a million records.
     """
     key = f"figures:{','.join(map(str, sorted(sources)))}"
     if (known := cache.get(key)) is None:
@@ -90,13 +91,14 @@ def figures_of(sources: "Collection[int]", *, by: "User | None" = None) -> dict[
         if sum(number for _owner, _kind, number in known) >= MANY:
             cache.set(key, known, CACHE_SECONDS)
     figures = {source: Figures() for source in sources}
-    for owner, kind, number in known:
+    for owner, state, number in known:
+        kind = state if by is None or state == GONE else blind.state_shown(by, state)
         figures[owner].counted[kind] += number
         figures[owner].counted[TOTAL] += number
     otherwise = {} if by is None or access.can_manage(by) else blind.seen_otherwise(by)
     moved = Record.objects.live().filter(pk__in=otherwise, source__in=sources).values_list("pk", "source", "state")
     for pk, owner, state in moved:
-        figures[owner].counted[state] -= 1
+        figures[owner].counted[blind.state_shown(cast("User", by), state)] -= 1
         figures[owner].counted[otherwise[pk]] += 1
     return figures
 

@@ -12,7 +12,7 @@ from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from review import access, blind, browsing, duplicates, search
+from review import blind, browsing, duplicates, search
 from review.filters import MAX_ID, SIZES, SORTS, RecordFilter
 from review.models import BulkAction, Licence, Record, State, Verdict
 from review.text.excerpt import Piece, excerpt
@@ -138,8 +138,7 @@ def _address(asked: RecordFilter, place: PlaceForm, **where: int) -> str:
 
 def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
     """Return how many records are meant, as far as they are counted; remembered while somebody leafs through them."""
-    whose = ",".join(map(str, sorted(access.limited_to(asked.by))))
-    key = f"records:{sha256(f'{whose}?{_query(asked)}'.encode()).hexdigest()}"
+    key = f"records:{sha256(f'{asked.by.pk}?{_query(asked)}'.encode()).hexdigest()}"  # each sees their own part
     if (known := cache.get(key)) is None:
         known = choice.count()
         cache.set(key, known, COUNT_SECONDS)
@@ -149,7 +148,10 @@ def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
 def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User", sources: "Iterable[Source]") -> list[Row]:
     """Return what the list shows the person of these records, in this order, with the words marked."""
     records: dict[int, Any] = {record.pk: record for record in _shown(ids)}
-    for pk, look in blind.looks_of(by, records.values()).items():
+    looks = blind.looks_of(by, records.values())
+    for record in records.values():
+        record.state = blind.state_shown(by, record.state)
+    for pk, look in looks.items():
         _show_as(records[pk], blind.AS_DECIDED[Verdict(look.verdict)], look.revision)
         if set_by_them := blind.own_rights(look):
             records[pk].licence = set_by_them.licence

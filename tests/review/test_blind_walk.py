@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from review import claims, comments, decisions, golds, inspections, search
-from review.models import Decision, Record, State, User, Verdict
+from review import blind, claims, comments, decisions, golds, inspections, search
+from review.models import Decision, Record, Role, State, User, Verdict
 from review.refused import Refused
 from tests.addresses import addresses, filled, row_of
+from tests.conftest import person
 from tests.factories import approve, judgement, record
 from tests.review.reviewing import HTMX, reload, signed_in
 from tests.review.test_inspections import draw, say
@@ -145,6 +146,64 @@ def test_before_the_second_look(said: str, lin: User, mei: User) -> None:
         claims.claim_record(by=mei, record=reload(given))
 
     same(*walks(mei, lambda given: claims.claim_record(by=mei, record=given), first_look))
+
+
+def test_whoever_has_no_part_in_a_dispute_does_not_learn_of_it(lin: User, mei: User, shen: User) -> None:
+    """A record about which two reviewers differ answers like one that lies before somebody else."""
+    stranger = person("he", Role.REVIEWER)
+
+    def lies_before_another(given: Record) -> None:
+        claims.claim_record(by=shen, record=given)
+        Record.objects.filter(pk=given.pk).update(assignee=shen)  # so that it waits for nobody else
+
+    def disputed(given: Record) -> None:
+        dispute(given, lin, mei)
+        claims.claim_record(by=shen, record=reload(given))
+        Record.objects.filter(pk=given.pk).update(assignee=shen)
+
+    same(*walks(stranger, lies_before_another, disputed))
+
+
+def dispute(given: Record, one: User, other: User) -> None:
+    decisions.decide(by=one, record=given.pk, judgement=judgement(given, output=OWN))
+    comments.add_comment(by=one, record=given, text="林说：别处没有。")
+    decisions.decide(by=other, record=given.pk, judgement=judgement(given, output=OTHER))
+    assert reload(given).state == State.DISPUTED
+
+
+def test_a_dispute_is_refused_like_what_somebody_else_holds(lin: User, mei: User, gao: User) -> None:
+    stranger = person("he", Role.REVIEWER)
+    held, disputed = record(output="一"), record(output="二")
+    claims.claim_record(by=gao, record=held)
+    Record.objects.filter(pk=disputed.pk).update(wanted=2)
+    dispute(reload(disputed), lin, mei)
+    for verb in (
+        lambda given: claims.claim_record(by=stranger, record=reload(given)),
+        lambda given: decisions.decide(by=stranger, record=given.pk, judgement=judgement(reload(given))),
+    ):
+        assert refusal(verb, disputed) == refusal(verb, held)
+    assert not disputed.claims.filter(reviewer=stranger).exists()
+
+
+def refusal(verb: Callable[[Record], Any], given: Record) -> tuple[str, str]:
+    with pytest.raises(Refused) as refused:
+        verb(given)
+    return str(refused.value), refused.value.ground
+
+
+@pytest.mark.parametrize("wanted", [2, 3])
+def test_deciding_again_on_what_became_disputed_is_refused_in_the_same_words(wanted: int, lin: User, mei: User) -> None:
+    alone, doubled = record(output="一"), record(output="二")
+    approve(alone, lin)
+    Record.objects.filter(pk=doubled.pk).update(wanted=wanted)
+    approve(reload(doubled), lin)
+    decisions.decide(by=mei, record=doubled.pk, judgement=judgement(doubled, Verdict.ESCALATE, reason="？"))
+    assert reload(doubled).state == State.DISPUTED
+    for verb in (
+        lambda given: approve(reload(given), lin),
+        lambda given: claims.claim_record(by=lin, record=blind.as_seen_by(lin, reload(given))),
+    ):
+        assert refusal(verb, doubled) == refusal(verb, alone)
 
 
 def test_deciding_again_is_refused_in_the_same_words(lin: User) -> None:

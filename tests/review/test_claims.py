@@ -211,7 +211,8 @@ def test_a_dispute_is_claimed_for_settling_and_by_settlers_only(lin: User, mei: 
     disputed = Record.objects.get(pk=given.pk)
     with pytest.raises(Refused) as refused:
         claims.claim_record(by=mei, record=disputed)
-    assert refused.value.ground == Ground.FORBIDDEN
+    assert refused.value.ground == Ground.CONFLICT  # as for what another holds: she is not to know that it is disputed
+    assert not Claim.objects.filter(reviewer=mei).exists()
     assert claims.claim_record(by=shen, record=disputed).purpose == Claim.Purpose.SETTLE
 
 

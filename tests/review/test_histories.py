@@ -15,7 +15,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from review import access, claims, decisions, golds, inspections, overlap, retractions, sending_back, workflow
+from exports import cutting
+from exports.models import Policy, Release, ReleaseRow
+from exports.options import Options
+from review import (
+    access,
+    claims,
+    decisions,
+    golds,
+    inspections,
+    overlap,
+    restoring,
+    retractions,
+    sending_back,
+    workflow,
+)
 from review.models import (
     Cause,
     Claim,
@@ -23,6 +37,7 @@ from review.models import (
     Inspection,
     Pause,
     Record,
+    Revision,
     Role,
     Source,
     State,
@@ -63,6 +78,7 @@ class Histories(RuleBasedStateMachine):
         Record.objects.filter(pk__in=self.records[2:4]).update(wanted=2)
         Record.objects.filter(pk=self.records[4]).update(wanted=3)
         self.answered: dict[int, tuple[str, int]] = {}
+        self.frozen: dict[int, set[tuple[int, int, int]]] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "block"):
@@ -134,6 +150,21 @@ class Histories(RuleBasedStateMachine):
         said: dict[str, Any] = {"records": [self.records[at]], "reason": "再看", "to": addressee}
         self.try_(sending_back.send_back, by=self.who(number), **said)
 
+    @rule(number=st.integers(0, 3), at=places, back=st.integers(0, 5))
+    def restore_an_earlier_wording(self, number: int, at: int, back: int) -> None:
+        wordings = list(Revision.objects.filter(record=self.records[at]).order_by("-number"))
+        earlier = wordings[min(back, len(wordings) - 1)]
+        self.try_(restoring.restore_wording, by=self.who(number), revision=earlier, reason="原来的好")
+
+    @rule()
+    def cut_a_release(self) -> None:
+        """What it holds is releasable now, each record in the wording that its verdict approves."""
+        policy = Policy.objects.get(slug="internal")
+        version = f"h{Release.objects.count()}"
+        release = cutting.cut(version=version, policy=policy, options=Options(), by=self.who(3))
+        held = Record.objects.releasable(policy.licences).values_list("pk", "revision", "verdict")
+        self.frozen[release.pk] = set(held)
+
     @rule(number=st.integers(0, 3), at=places)
     def mark_gold(self, number: int, at: int) -> None:
         record = Record.objects.select_related("source").get(pk=self.records[at])
@@ -201,6 +232,16 @@ class Histories(RuleBasedStateMachine):
             return
         rows = Decision.objects.filter(pk__in=self.answered).values_list("pk", "verdict", "revision")
         assert {pk: (verdict, revision) for pk, verdict, revision in rows} == self.answered
+
+    @invariant()
+    def what_a_release_holds_stays_and_was_approved(self) -> None:
+        if not getattr(self, "frozen", None):
+            return
+        for release, held in self.frozen.items():
+            rows = ReleaseRow.objects.filter(release=release).values_list("record", "revision", "verdict")
+            assert set(rows) == held
+        for row in ReleaseRow.objects.select_related("verdict"):
+            assert (row.verdict.approves, row.verdict.revision_id) == (True, row.revision_id)
 
     @invariant()
     def no_two_people_hold_a_record(self) -> None:
