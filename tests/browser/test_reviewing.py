@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,26 @@ def test_a_draft_survives_the_kill_of_the_browser(
     page.goto(f"{live_server.url}/review/records/{given.pk}/")
     expect(page.locator("#id_output")).to_have_value("写到一半的答案")
     context.close()
+
+
+def test_who_types_on_and_on_has_a_draft_every_two_seconds(open_page: OpenPage, lin: User) -> None:
+    """By the clock of the page, so that a slow machine changes nothing: no more than two seconds can be lost."""
+    given = record()
+    page = open_page(lin)
+    take_first(page, given)
+    field = page.locator("#id_output")
+    field.fill("")
+    expect(page.locator("#draft-note")).to_contain_text("Draft saved")
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
+    typed = ""
+    for _draft in range(3):
+        with page.expect_response("**/draft/"):
+            for letter in "一二三四":
+                typed += letter
+                field.press_sequentially(letter)
+                page.clock.run_for(500)
+        assert Draft.objects.get().fields["output"] == typed
 
 
 def processes_with(word: str) -> list[int]:

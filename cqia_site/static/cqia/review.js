@@ -1,10 +1,10 @@
 /* Keys, drafts, heartbeat and what lies beside the texts. Everything works without this script; with it, faster. */
 "use strict";
 (() => {
-  const DRAFT_AFTER = 2000, DRAFT_AT_LATEST = 15000, LOOK_AFTER = 500, HEARTBEAT = 120000, IDLE_AFTER = 600000;
+  const DRAFT_AFTER = 2000, LOOK_AFTER = 500, HEARTBEAT = 120000, IDLE_AFTER = 600000;
   const JUST_ARRIVED = 350, AFTER_COMPOSITION = 60;
   let arrived = 0, composed = -AFTER_COMPOSITION, active = Date.now(), view = "";
-  let draftTimer = 0, draftDue = 0, draftRequest = null, lookTimer = 0, lookRequest = null, cameFrom = null;
+  let draftTimer = 0, draftRequest = null, lookTimer = 0, lookRequest = null, cameFrom = null;
 
   const workbench = () => document.getElementById("workbench");
   const form = () => document.getElementById("record-form");
@@ -155,7 +155,7 @@
     for (const part of page?.querySelectorAll("[data-looked] > [id]") ?? []) document.getElementById(part.id)?.replaceWith(document.adoptNode(part));
   }
 
-  /* Nothing typed is lost: to the server two seconds after the last change, and into this browser meanwhile. */
+  /* Nothing typed is lost: to the server within two seconds, also while somebody types on, and into this browser meanwhile. */
   const store = () => `cqia:typed:${workbench()?.dataset.person}:${workbench()?.dataset.record}${form()?.elements.base ? `:${form().elements.base.value}` : ""}`;
   const named = (name) => [...form().querySelectorAll(`[name="${name}"]`)];
   const typed = () => [...form().querySelectorAll("textarea, select, input:not([type=hidden])")]
@@ -168,11 +168,10 @@
     if (event.target.matches(".words input")) markNewLabel(event.target);
     const name = event.target.name;
     for (const place of [`mirror_${name}`, `findings_${name}`]) document.getElementById(place)?.classList.add("stale");
-    clearTimeout(draftTimer);
-    draftDue ||= active + DRAFT_AT_LATEST;
-    draftTimer = setTimeout(saveDraft, Math.max(0, Math.min(DRAFT_AFTER, draftDue - active)));
+    draftTimer ||= setTimeout(saveDraft, DRAFT_AFTER);
     keep();
-    if (view) { clearTimeout(lookTimer); lookTimer = setTimeout(look, LOOK_AFTER); }
+    clearTimeout(lookTimer);
+    if (view) lookTimer = setTimeout(look, LOOK_AFTER);
   });
 
   /* Into the browser at the next quiet moment, so that a long text does not slow down the keys. */
@@ -193,7 +192,7 @@
 
   async function saveDraft(keepalive = false) {
     clearTimeout(draftTimer);
-    draftTimer = draftDue = 0;
+    draftTimer = 0;
     if (!workbench()?.dataset.draft) return;
     const record = store(), request = draftRequest = new AbortController();
     const answer = await send(workbench().dataset.draft, new URLSearchParams(new FormData(form())), { keepalive, signal: request.signal });
@@ -202,7 +201,9 @@
     if (isSaved && !draftTimer && !keeping) localStorage.removeItem(record);
     if (record !== store()) return;
     note(isSaved ? "saved" : "kept");
-    if (isSaved && !draftTimer && !view && document.querySelector(".mirror.stale")) look();
+    if (!isSaved || view || !document.querySelector(".mirror.stale")) return;
+    clearTimeout(lookTimer);
+    lookTimer = setTimeout(look, LOOK_AFTER);
   }
 
   function send(address, body, options) {
@@ -277,7 +278,7 @@
     if (!isOfTheRecord(event)) return;
     clearTimeout(draftTimer);
     clearTimeout(lookTimer);
-    draftTimer = draftDue = 0;
+    draftTimer = 0;
     draftRequest?.abort();
     lookRequest?.abort();
     keepNow();
