@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from review import access
 from review.forms import Reason
-from review.models import Role, State
+from review.models import AnswerFrom, Role, State
 from review.models.score import BY_RULES
 from review.models.score import REASONS as UNSCORED
 from review.text import diff as differences
@@ -208,6 +208,8 @@ def field(revision: "Revision", name: str) -> str:
     """Return what a wording says in one field, as a text."""
     if name in {"major", "minor"}:
         return "\n".join(revision.task_type[name])
+    if name == "answer_from":
+        return str(AnswerFrom(revision.answer_from).label) if revision.answer_from in AnswerFrom.values else ""
     value = getattr(revision, name)
     return "\n".join(value) if isinstance(value, list) else str(value)
 
