@@ -9,6 +9,7 @@ from review.admin import HistoryAdmin
 
 @admin.register(Job)
 class JobAdmin(HistoryAdmin):
+    way_to_source = "source"
     list_display = ("id", "source", "batch", "state", "attempt", "by", "created_at", "finished_at")
     list_filter = ("state", "source")
     list_select_related = ("source", "batch", "by")
@@ -22,7 +23,9 @@ class JobAdmin(HistoryAdmin):
 
 @admin.register(Reject)
 class RejectAdmin(HistoryAdmin):
+    way_to_source = "chunk__job__source"
     list_display = ("chunk", "line", "code", "pointer")
+    search_fields = ("=chunk__job__id",)
     list_filter = ("code",)
     list_select_related = ("chunk",)
     ordering = ("-id",)
@@ -30,6 +33,8 @@ class RejectAdmin(HistoryAdmin):
 
 @admin.register(Mapping)
 class MappingAdmin(HistoryAdmin):
+    way_to_source = "source"
     list_display = ("name", "source")
+    search_fields = ("name",)
     list_filter = ("source",)
     list_select_related = ("source",)

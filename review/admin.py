@@ -1,16 +1,18 @@
 """The administration of people, sources and rights. History is there to be read: nobody adds to it here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.shortcuts import redirect  # noqa: TID251  a page of the admin leads to one of ours
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from review import access, search
+from review.forms_setup import LabelForm, SourceForm
 from review.models import (
     Batch,
     Category,
@@ -42,6 +44,13 @@ else:  # generic for the type checker only
 
 PAGE = 50
 MOST_COUNTED = 10_000
+PAGES_OF_A_SOURCE = {
+    "review:source-rights": _("Rights"),
+    "review:source-rules": _("Rules and thresholds"),
+    "review:second-looks": _("Second looks"),
+    "review:source-copyright-text": _("Copyright text"),
+    "review:guideline": _("Guideline"),
+}
 
 
 class BoundedPaginator(BasePaginator):
@@ -57,10 +66,17 @@ class BoundedPaginator(BasePaginator):
 class ManagerAdmin(ModelAdmin):
     """Managers may see, add and change; nothing is deleted here."""
 
+    way_to_source: str = ""
+    """The way from a row to its source: who is limited to some sources sees the rows of those alone."""
     list_per_page = PAGE
     list_max_show_all = PAGE
     show_full_result_count = False
     paginator = BoundedPaginator
+
+    def get_queryset(self, request: "HttpRequest") -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        limits = access.limited_to(cast("User", request.user)) if self.way_to_source else None
+        return rows.filter(**{f"{self.way_to_source}__in": limits}) if limits else rows
 
     def has_module_permission(self, request: "HttpRequest") -> bool:
         return access.can_manage(request.user)
@@ -116,27 +132,57 @@ class PersonAdmin(HistoryAdmin):
 @admin.register(Category)
 class CategoryAdmin(ManagerAdmin):
     list_display = ("slug", "name_zh", "name_en", "position")
+    search_fields = ("slug", "name_zh", "name_en")
+    ordering = ("position", "pk")
+
+    def get_readonly_fields(self, request: "HttpRequest", obj: Model | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        return ("slug",) if obj else ()
 
 
 @admin.register(Source)
 class SourceAdmin(ManagerAdmin):
-    """Sources. Their rights are decided as rights, so that the decision stays in the history."""
+    """Sources. What is decided or tried out on a page of its own leads there."""
 
-    list_display = ("slug", "name_zh", "category", "target", "is_active", "rights")
+    form = SourceForm
+    way_to_source = "pk"
+    list_display = ("slug", "name_zh", "name_en", "category", "target", "is_active", "rights")
     list_filter = ("category", "is_active")
     list_select_related = ("category", "rights")
     search_fields = ("slug", "name_zh", "name_en")
-    readonly_fields = ("rights",)
+    ordering = ("category__position", "position", "pk")
+
+    def get_fieldsets(self, request: "HttpRequest", obj: Source | None = None) -> Any:  # noqa: ANN401, ARG002
+        own = [
+            (None, {"fields": ("slug", ("name_zh", "name_en"), ("category", "position"), "address", "is_active")}),
+            (_("what is wanted"), {"fields": ("target", "methods", "answer_from", "major", "minor", "domain")}),
+        ]
+        return [*own, (_("set on pages of their own"), {"fields": ("rights", "elsewhere")})] if obj else own
+
+    def get_readonly_fields(self, request: "HttpRequest", obj: Source | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        return ("slug", "rights", "elsewhere") if obj else ()
+
+    def view_on_site(self, obj: Source) -> str:
+        """Return the page of the source."""
+        return reverse("review:source", args=[obj.slug])
+
+    @admin.display(description=_("pages"))
+    def elsewhere(self, source: Source) -> str:
+        """Lead to the pages on which the rest of the source is set."""
+        pages = ((reverse(name, args=[source.slug]), label) for name, label in PAGES_OF_A_SOURCE.items())
+        return format_html_join(" · ", '<a href="{}">{}</a>', pages)
 
 
 @admin.register(Label)
 class LabelAdmin(ManagerAdmin):
     """The vocabulary. One label is merged into another by becoming its alias; the records keep the word they have."""
 
+    form = LabelForm
     list_display = ("name", "kind", "alias_of")
-    list_filter = ("kind",)
+    list_filter = ("kind", ("alias_of", admin.EmptyFieldListFilter))
+    list_select_related = ("alias_of",)
     search_fields = ("name",)
     autocomplete_fields = ("alias_of",)
+    ordering = ("kind", "name")
     fields = ("kind", "name", "alias_of", "borne_by")
     readonly_fields = ("borne_by",)
 
@@ -156,6 +202,7 @@ class LabelAdmin(ManagerAdmin):
 
 @admin.register(Batch)
 class BatchAdmin(HistoryAdmin):
+    way_to_source = "source"
     list_display = ("name", "source", "by", "at", "rights")
     list_filter = ("source",)
     list_select_related = ("source", "by", "rights")
@@ -166,13 +213,21 @@ class BatchAdmin(HistoryAdmin):
 class RightsAdmin(HistoryAdmin):
     """Every decision on rights. New ones are made on the pages of sources and records."""
 
+    search_fields = ("holder", "=record__id", "batch__name")
+    ordering = ("-id",)
     list_display = ("licence", "holder", "scope", "source", "batch", "record", "by", "at")
     list_filter = ("scope", "licence")
     list_select_related = ("source", "batch", "record", "by")
 
+    def get_queryset(self, request: "HttpRequest") -> QuerySet[Rights]:
+        limits, rows = access.limited_to(cast("User", request.user)), super().get_queryset(request)
+        of_those = Q(source__in=limits) | Q(batch__source__in=limits) | Q(record__source__in=limits)
+        return rows.filter(of_those) if limits else rows
+
 
 @admin.register(Record)
 class RecordAdmin(HistoryAdmin):
+    way_to_source = "source"
     list_display = ("id", "source", "state", "round", "assignee", "human_verified")
     list_filter = ("state", "source")
     list_select_related = ("source", "assignee")
@@ -187,6 +242,7 @@ class RecordAdmin(HistoryAdmin):
 class FlagAdmin(HistoryAdmin):
     """What the rules point out, to be looked up by rule."""
 
+    way_to_source = "record__source"
     list_display = ("rule", "record", "source")
     list_filter = ("rule",)
     list_select_related = ("record__source",)
@@ -201,6 +257,7 @@ class FlagAdmin(HistoryAdmin):
 
 @admin.register(Decision)
 class DecisionAdmin(HistoryAdmin):
+    way_to_source = "record__source"
     list_display = ("record", "verdict", "kind", "reviewer", "reason", "seconds", "at")
     list_filter = ("verdict", "kind", ("reviewer", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("record", "reviewer")
@@ -212,6 +269,7 @@ class DecisionAdmin(HistoryAdmin):
 class ClaimAdmin(HistoryAdmin):
     """Who holds what, and until when."""
 
+    way_to_source = "record__source"
     list_display = ("record", "reviewer", "purpose", "lease_until")
     list_filter = ("purpose",)
     list_select_related = ("record", "reviewer")
@@ -222,6 +280,7 @@ class ClaimAdmin(HistoryAdmin):
 class MoveAdmin(HistoryAdmin):
     """What became of records: written by the database itself."""
 
+    way_to_source = "record__source"
     list_display = ("record", "from_state", "to_state", "cause", "by", "at")
     list_filter = ("cause", "to_state")
     list_select_related = ("record", "by")
@@ -233,6 +292,8 @@ class MoveAdmin(HistoryAdmin):
 class RevisionAdmin(HistoryAdmin):
     """Wordings, but for those of records that were taken down. The list leaves the texts out."""
 
+    exclude = ("task_type_text", "domain_text")
+    way_to_source = "record__source"
     list_display = ("id", "record", "number", "author", "at")
     list_select_related = ("record", "author")
     search_fields = ("=record__id",)
@@ -244,5 +305,51 @@ class RevisionAdmin(HistoryAdmin):
         return rows.only("record__id", "number", "author__username", "author__first_name", "at") if is_list else rows
 
 
-admin.site.register([Guideline, Retraction, Takedown, Withdrawal], HistoryAdmin)
+@admin.register(Guideline)
+class GuidelineAdmin(HistoryAdmin):
+    """Every version of what reviewers go by. A new one is written on the page of the guideline."""
+
+    list_display = ("source", "version", "by", "at")
+    list_filter = (("source", admin.RelatedOnlyFieldListFilter),)
+    list_display_links = ("version",)
+    list_select_related = ("source", "by")
+    search_fields = ("text",)
+    ordering = ("-id",)
+
+
+@admin.register(Retraction)
+class RetractionAdmin(HistoryAdmin):
+    """Imports that were taken back."""
+
+    way_to_source = "batch__source"
+    list_display = ("batch", "reason", "by", "at")
+    list_filter = (("by", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("batch", "by")
+    search_fields = ("batch__name", "reason")
+    ordering = ("-id",)
+
+
+@admin.register(Takedown)
+class TakedownAdmin(HistoryAdmin):
+    """Requests to take texts down. They are received and confirmed on pages of their own."""
+
+    list_display = ("id", "requester", "state", "received_on", "confirmed_at", "erase_after", "erased_at", "by")
+    list_filter = ("state",)
+    list_select_related = ("by",)
+    search_fields = ("=id", "requester", "reference")
+    ordering = ("-id",)
+
+
+@admin.register(Withdrawal)
+class WithdrawalAdmin(HistoryAdmin):
+    """Decisions that no longer count, and why."""
+
+    way_to_source = "decision__record__source"
+    list_display = ("decision", "kind", "reason", "by", "at")
+    list_filter = ("kind",)
+    list_select_related = ("decision", "by")
+    search_fields = ("=decision__record__id",)
+    ordering = ("-id",)
+
+
 admin.site.site_header = admin.site.site_title = _("CQIA administration")

@@ -83,6 +83,7 @@ class Release(models.Model):
         ),
         output_field=models.CharField(_("name"), max_length=80),
         db_persist=True,
+        verbose_name=_("name"),
         help_text=_("The version, marked when it is for use in the house only. Its folder has this name."),
     )
     options = models.JSONField(_("options"), default=dict)

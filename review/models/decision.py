@@ -77,6 +77,7 @@ class Decision(models.Model):
         expression=Q(verdict=Verdict.APPROVE) & Q(kind__in=["review", "settle"]),  # type: ignore[arg-type]  # a Q is one
         output_field=models.BooleanField(_("approves")),
         db_persist=True,
+        verbose_name=_("approves"),
     )
     reason = models.TextField(_("reason"), blank=True, default="")
     round = models.PositiveSmallIntegerField(_("round"))

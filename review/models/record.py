@@ -148,6 +148,7 @@ class Record(models.Model):
         expression=Q(verdict__isnull=False),  # type: ignore[arg-type]  # a Q is one
         output_field=models.BooleanField(_("verified by a person")),
         db_persist=True,
+        verbose_name=_("verified by a person"),
     )
     rights = models.ForeignKey(
         "review.Rights",
