@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 from django.db.models import Exists, OuterRef, Q
@@ -51,6 +51,22 @@ if TYPE_CHECKING:
 MAX_WORDS, MAX_LABEL, MAX_LENGTH, MAX_ID = 200, 100, 200_000, 2**31 - 1
 SORTS = {"newest": gettext_lazy("newest first"), "oldest": gettext_lazy("oldest first")}
 SIZES = {"50": "50", "100": "100", "25": "25"}
+
+
+class Bound(NamedTuple):
+    """Where a number about a record stands, and how it is compared, as a number of its column's kind."""
+
+    relation: str
+    condition: str
+    kind: type[int] | type[float]
+
+
+BOUNDS = {
+    "shortest": Bound("search_text", "length__gte", int),
+    "longest": Bound("search_text", "length__lte", int),
+    "score_from": Bound("score", "value__gte", float),
+    "score_to": Bound("score", "value__lte", float),
+}
 FEW_FLAGGED = 1000
 """Records up to which the planner is told which they are: it would go through all records for them."""
 AROUND = frozenset({"after", "before", "sort", "size"})
@@ -120,15 +136,15 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     )
     near = BooleanFilter(method="by_near", widget=forms.CheckboxInput, label=gettext_lazy("Has near-duplicates"))
     shortest = NumberFilter(
-        method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at least, characters")
+        method="by_bound", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at least, characters")
     )
     longest = NumberFilter(
-        method="by_length", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at most, characters")
+        method="by_bound", min_value=0, max_value=MAX_LENGTH, label=gettext_lazy("Answer at most, characters")
     )
     score_from = NumberFilter(
-        method="by_score", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at least")
+        method="by_bound", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at least")
     )
-    score_to = NumberFilter(method="by_score", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at most"))
+    score_to = NumberFilter(method="by_bound", min_value=0, max_value=BEST, label=gettext_lazy("Quality score at most"))
     scored = ChoiceFilter(widget=PlainSelect, method="by_scored", choices=YES_NO, label=gettext_lazy("Has a score"))
     imported_from = DateFilter(method="by_date", label=gettext_lazy("Imported from"))
     imported_to = DateFilter(method="by_date", label=gettext_lazy("Imported up to"))
@@ -244,8 +260,10 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Return the rows by which the records are found in their order, where a filter has some."""
         if given.get("reviewer"):
             return browsing.Lead("decisions", Q(decisions__reviewer=self._people[given["reviewer"]]))
-        lengths = Q(*(_length(name, given[name]) for name in ("shortest", "longest") if given.get(name)))
-        return browsing.Lead("search_text", lengths) if lengths else None
+        for names in (("score_from", "score_to"), ("shortest", "longest")):
+            if bounds := [_bound(name, given[name]) for name in names if given.get(name) is not None]:
+                return browsing.Lead(BOUNDS[names[0]].relation, Q(*bounds))
+        return None
 
     def _wanted_sources(self, given: dict[str, Any]) -> "Collection[int] | None":
         slug, category = given.get("source"), given.get("category")
@@ -323,14 +341,9 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Those that have near-duplicates."""
         return records.filter(pk__in=duplicates.having_near())
 
-    def by_length(self, records: "RecordQuerySet", name: str, length: int) -> "RecordQuerySet":
-        """Those whose answer is so long."""
-        return records.filter(_length(name, length))
-
-    def by_score(self, records: "RecordQuerySet", name: str, score: Decimal) -> "RecordQuerySet":
-        """Those that scored so much as they came in."""
-        bound = {"score_from": "gte", "score_to": "lte"}[name]
-        return records.filter(Exists(_scores().filter(**{f"value__{bound}": float(score)})))
+    def by_bound(self, records: "RecordQuerySet", name: str, number: Decimal) -> "RecordQuerySet":
+        """Those whose answer is so long, or that scored so much as they came in."""
+        return records.filter(_bound(name, number))
 
     def by_scored(self, records: "RecordQuerySet", _name: str, said: str) -> "RecordQuerySet":
         """Those that have a quality score, or those that have none."""
@@ -362,8 +375,9 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         return records.filter(retraction__isnull=False, batch__in=self._taken_back())
 
 
-def _length(name: str, length: Any) -> Q:  # noqa: ANN401  a number
-    return Q((f"search_text__length__{ {'shortest': 'gte', 'longest': 'lte'}[name] }", int(length)))
+def _bound(name: str, number: Decimal) -> Q:
+    bound = BOUNDS[name]
+    return Q((f"{bound.relation}__{bound.condition}", bound.kind(number)))
 
 
 def _scores() -> "QuerySet[Score]":

@@ -337,6 +337,10 @@ def test_what_somebody_decided_is_leafed_through_once_each_both_ways(lin: User, 
     assert found("shortest=30", after=made[5].pk, most=1) == [made[3].pk]
     assert found("longest=5", newest=False) == [made[0].pk, made[2].pk, made[4].pk]
     assert found("reviewer=gao") == []
+    for value, one in enumerate(made):
+        Score.objects.create(record=one, value=value, scorer="rules")
+    assert found("score_from=3") == [made[5].pk, made[4].pk, made[3].pk]
+    assert found("score_from=0&score_to=2&longest=5", after=made[2].pk) == [made[0].pk]
 
 
 def test_filters_go_along_in_the_address(lin: User) -> None:
@@ -380,8 +384,7 @@ def test_no_filter_leads_to_anything_but_what_is_named() -> None:
         ),
         *(
             "by_near",
-            "by_length",
-            "by_score",
+            "by_bound",
             "by_scored",
             "by_date",
             "by_batch",

@@ -40,9 +40,8 @@ print(json.dumps({{name: getattr(settings, name) for name in {SHOWN}}}))
 
 def run(code: list[str], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run Python with these settings and none that this run of the tests has."""
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in {"SECRET_KEY", "ALLOWED_HOSTS", "DEBUG"}
-    }
+    of_tests = {"SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+    inherited = {name: value for name, value in os.environ.items() if name not in of_tests}
     return subprocess.run(
         [sys.executable, *code],
         check=False,
