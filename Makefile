@@ -69,7 +69,7 @@ second-looks: environment-dev ## let 12 reviewers work 5,000 records with second
 
 .PHONY: histories
 histories: environment-dev ## live ten thousand random operations through pages, API and administration
-	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_random_history.py $(ARGS)
+	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_random_history.py tests/review/test_histories.py $(ARGS)
 
 .PHONY: exits
 exits: environment-dev ## try to get 10,000 records of mixed rights out, by every way under every policy

@@ -1,40 +1,59 @@
 """Histories that nobody would think of: after every step of any of them the promises hold.
 
+P1: every record that is read is counted once, and the new ones are there.
 P2: no decision that was answered with success is lost, and none is made on a text that has changed meanwhile.
 P3: no two people hold a record at once.
+P4: a release holds what it held, and is suspended as long as something of it is taken down.
+P5: nothing stands under the name of a release but releases that are whole.
+P6: the last row of a record's history is what the record is.
+P7: no job is lost, though no broker ever hears of one.
+P8: nonsense is refused.
 P9: what is verified was approved by a permitted person, exactly as it stands.
+P10: nothing restricted, objected to or taken down is in the stream, and nothing unknown but for use in the house.
 """
 
+import shutil
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, Phase, settings
+from django.test import Client
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from pytest_django.fixtures import Settings
 
-from exports import cutting
+from exports import build, cutting, storage
 from exports.models import Policy, Release, ReleaseRow
 from exports.options import Options
+from exports.rows import live_lines
+from ingest.models import Job
 from review import (
     access,
     claims,
     decisions,
     golds,
     inspections,
+    intake,
     overlap,
     restoring,
     retractions,
+    rights,
     sending_back,
     workflow,
 )
 from review.models import (
+    Batch,
     Cause,
     Claim,
     Decision,
     Inspection,
+    Licence,
+    Move,
     Pause,
     Record,
     Revision,
@@ -50,11 +69,19 @@ from review.refused import Refused
 from review.waiting import Part
 from tests.conftest import person
 from tests.factories import add_records, candidate, judgement
+from tests.ingest.importing import submitted
 
 pytestmark = [pytest.mark.django_db, pytest.mark.core]
 
 RECORDS = 5
 WORDINGS = ("", "一样的改法。", "另一种改法。")
+LICENCES = ("CC0-1.0", "CC-BY-NC-4.0", "unknown", "restricted")
+NONSENSE = (
+    "/review/records/?after=x&q=%00",
+    "/review/?category=\udcff",
+    "/api/v1/records.jsonl?licence=none",
+    "/exports/x/",
+)
 places = st.integers(0, RECORDS - 1)
 
 
@@ -62,6 +89,8 @@ class Histories(RuleBasedStateMachine):
     """Reviewers, a settler and a manager at work on a few records, each verb at any time."""
 
     people: list[User]
+    folder: ClassVar[Path]
+    """Where releases are built."""
 
     @initialize()
     def begin(self) -> None:
@@ -77,6 +106,8 @@ class Histories(RuleBasedStateMachine):
         self.records = list(Record.objects.filter(batch=self.batch).order_by("pk").values_list("pk", flat=True))
         Record.objects.filter(pk__in=self.records[2:4]).update(wanted=2)
         Record.objects.filter(pk=self.records[4]).update(wanted=3)
+        self.new, self.jobs = RECORDS, 0
+        self.whole: dict[str, bytes] = {}
         self.answered: dict[int, tuple[str, int]] = {}
         self.frozen: dict[int, set[tuple[int, int, int]]] = {}
 
@@ -84,6 +115,8 @@ class Histories(RuleBasedStateMachine):
         if hasattr(self, "block"):
             transaction.set_rollback(True)
             self.block.__exit__(None, None, None)
+        for built in self.folder.iterdir():
+            shutil.rmtree(built)
 
     # What people do
 
@@ -165,6 +198,44 @@ class Histories(RuleBasedStateMachine):
         held = Record.objects.releasable(policy.licences).values_list("pk", "revision", "verdict")
         self.frozen[release.pk] = set(held)
 
+    @rule()
+    def build_a_release(self) -> None:
+        """All that are cut; one of whose records some were taken down since is refused."""
+        for release in Release.objects.filter(state=Release.State.CUT):
+            try:
+                build.build(release.pk)
+            except Refused:
+                assert Release.objects.suspended().filter(pk=release.pk).exists()
+            else:
+                self.whole[release.version] = (storage.folder_of(release) / "manifest.json").read_bytes()
+
+    @rule(number=st.integers(0, RECORDS + 1), wording=st.sampled_from(WORDINGS))
+    def bring_in(self, number: int, wording: str) -> None:
+        """A line once more, or a new one, in another import; twice, so that one is a duplicate."""
+        batch = Batch.objects.create(source=Source.objects.get(slug="ruozhiba"), name="again", by=None)
+        lines = [candidate(external_id=f"x{number}", output=f"又一条{number}{wording}")] * 2
+        counted = intake.add_records(lines, batch=batch)
+        told = (counted.new, counted.changed, counted.unchanged, counted.duplicate, counted.dropped.total())
+        assert sum(told) == len(lines)
+        self.new += counted.new
+
+    @rule()
+    def hand_in_a_file(self) -> None:
+        submitted(b'{"instruction": "x"}')
+        self.jobs += 1
+
+    @rule(number=st.integers(0, 3), address=st.sampled_from(NONSENSE))
+    def ask_nonsense(self, number: int, address: str) -> None:
+        client = Client()
+        client.force_login(self.who(number))
+        assert client.get(address).status_code in {400, 403, 404}
+
+    @rule(at=places, owner=st.sampled_from(["source", "batch", "record"]), licence=st.sampled_from(LICENCES))
+    def decide_rights(self, at: int, owner: str, licence: str) -> None:
+        record = Record.objects.select_related("source", "batch").get(pk=self.records[at])
+        whose = {"source": record.source, "batch": record.batch, "record": record}[owner]
+        self.try_(rights.decide_rights, owner=whose, by=self.who(3), licence=licence, holder="某人")
+
     @rule(number=st.integers(0, 3), at=places)
     def mark_gold(self, number: int, at: int) -> None:
         record = Record.objects.select_related("source").get(pk=self.records[at])
@@ -244,6 +315,46 @@ class Histories(RuleBasedStateMachine):
             assert (row.verdict.approves, row.verdict.revision_id) == (True, row.revision_id)
 
     @invariant()
+    def every_record_that_was_read_is_there(self) -> None:
+        assert Record.objects.count() == getattr(self, "new", 0)
+
+    @invariant()
+    def every_file_that_was_handed_in_has_its_job(self) -> None:
+        assert Job.objects.filter(state=Job.State.QUEUED).count() == getattr(self, "jobs", 0)
+
+    @invariant()
+    def a_release_is_suspended_as_long_as_something_of_it_is_taken_down(self) -> None:
+        gone = set(ReleaseRow.objects.exclude(record__takedown=None).values_list("release", flat=True))
+        assert set(Release.objects.suspended().values_list("pk", flat=True)) == gone
+
+    @invariant()
+    def only_whole_releases_have_their_name(self) -> None:
+        named = {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
+        whole = getattr(self, "whole", {})
+        assert {name: (self.folder / name / "manifest.json").read_bytes() for name in named} == whole
+
+    @invariant()
+    def the_history_ends_with_what_is(self) -> None:
+        columns = ("round", "revision_id", "verdict_id", "rights_id", "takedown_id", "retraction_id")
+        for record in Record.objects.all():
+            last = Move.objects.filter(record=record).order_by("-pk").first()
+            if last is not None:
+                assert last.to_state == record.state
+                assert all(getattr(last, name) == getattr(record, name) for name in columns)
+
+    @invariant()
+    def nothing_leaves_that_may_not(self) -> None:
+        for policy in Policy.objects.all():
+            leaving = Record.objects.releasable(policy.licences)
+            assert sum(piece.count(b"\n") for piece in live_lines(leaving)) == leaving.count()
+            for record in leaving.select_related("rights", "batch__rights", "source__rights"):
+                decided = record.rights or record.batch.rights or record.source.rights
+                licence = decided.licence if decided else Licence.UNKNOWN
+                assert licence not in Licence.never_leaving()
+                assert licence != Licence.UNKNOWN or policy.is_internal
+                assert (record.takedown_id, record.retraction_id, record.state) == (None, None, State.APPROVED)
+
+    @invariant()
     def no_two_people_hold_a_record(self) -> None:
         held = Claim.objects.filter(purpose__in=["review", "settle"]).values_list("record", flat=True)
         assert len(held) == len(set(held))
@@ -279,8 +390,15 @@ class Histories(RuleBasedStateMachine):
         assert len(counting) == len(set(counting))
 
 
+@pytest.fixture(autouse=True)
+def folder(settings: Settings, tmp_path: Path) -> None:
+    settings.RELEASE_ROOT, settings.UPLOAD_ROOT = tmp_path / "releases", tmp_path / "uploads"
+    settings.RELEASE_ROOT.mkdir()
+    Histories.folder = settings.RELEASE_ROOT
+
+
 def test_every_promise_holds_after_every_step_of_any_history() -> None:
-    bounded = settings(
+    bounded = bounds(
         max_examples=10,
         stateful_step_count=25,
         deadline=None,
@@ -295,7 +413,7 @@ def test_every_promise_holds_after_every_step_of_any_history() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_promise_holds_in_many_long_histories() -> None:
-    long = settings(
+    long = bounds(
         max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     run_state_machine_as_test(Histories, settings=long)
