@@ -144,6 +144,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "ingest.tasks.sweep", "schedule": timedelta(seconds=15)},
     "tidy-uploads": {"task": "ingest.tasks.tidy", "schedule": timedelta(hours=1), "options": {"expires": 600}},
     "sweep-releases": {"task": "exports.tasks.sweep_releases", "schedule": timedelta(seconds=30)},
+    "renew-dashboard": {
+        "task": "cqia_site.tasks.renew_dashboard",
+        "schedule": timedelta(seconds=25),
+        "options": {"expires": 25},
+    },
     "tell-webhooks": {"task": "exports.tasks.tell_webhooks", "schedule": timedelta(seconds=20)},
     "index-texts": {
         "task": "review.tasks.index_texts",

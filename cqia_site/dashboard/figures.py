@@ -1,30 +1,27 @@
 """The questions of the dashboard. Each is answered by the database from rows as they are; nothing is counted along."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from django.core.cache import cache
 from django.db import connection, models
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from cqia_site.dashboard.keeping import counted, numbers, remembered
 from exports.models import Release
 from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
 from review.models.clock import ClockTimestamp
 from review.text.rules import RULES
-from review.views.figures import MANY, Figures, figures_of
+from review.views.figures import Figures, figures_of
 
 if TYPE_CHECKING:
     from cqia_site.dashboard.period import Period
     from review.text.rules import Rule
 
-KEPT_SECONDS = 20
-PACE_CACHE_SECONDS = 300
 PACE_DAYS = 7
 AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
 UNDECIDED = (State.WAITING, State.SECOND, State.UNANSWERED, State.DISPUTED)
@@ -33,45 +30,15 @@ SENT_BACK = (Withdrawal.Kind.SEND_BACK, Withdrawal.Kind.BATCH)
 type Sources = Collection[int]
 
 
-def kept[T](name: str, seconds: int, make: Callable[[], T]) -> T:
-    """Return what `make` returns, from the cache where it was made a few seconds ago; it must be plain JSON."""
-    key = f"cqia:dashboard:{name}"
-    known: T | None = cache.get(key)
-    if known is None:
-        known = make()
-        cache.set(key, known, seconds)
-    return known
-
-
-def remembered(question: str, ask: Callable[[], Iterable[Sequence[Any]]]) -> list[list[Any]]:
-    """Return rows that end in a number, at most `KEPT_SECONDS` old where they count many; they must be plain JSON."""
-    key = f"cqia:dashboard:{sha256(question.encode()).hexdigest()}"
-    known: list[list[Any]] | None = cache.get(key)
-    if known is None:
-        known = [list(row) for row in ask()]
-        if sum(row[-1] for row in known) >= MANY:
-            cache.set(key, known, KEPT_SECONDS)
-    return known
-
-
-def counted(rows: "QuerySet[Any, Any]") -> list[list[Any]]:
-    """Return the groups of a query, each ending in its number; remembered where there are many."""
-    return remembered(str(rows.query), lambda: rows)
-
-
-def numbers(rows: "QuerySet[Any]") -> dict[str, int]:
-    """Return how many rows there are by `state`."""
-    return dict(counted(rows.order_by().values_list("state").annotate(number=Count("pk"))))
-
-
 def states() -> dict[str, int]:
     """Return the live records by state."""
     return numbers(Record.objects.live())
 
 
-def claims_now() -> int:
-    """Return how many records somebody holds at this moment."""
-    return Claim.objects.filter(lease_until__gt=ClockTimestamp()).count()
+def claims_now(sources: Sources | None = None) -> int:
+    """Return how many records, of these sources or of all, somebody holds at this moment."""
+    claims = Claim.objects.filter(lease_until__gt=ClockTimestamp())
+    return (claims if sources is None else claims.filter(record__source__in=sources)).count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +68,25 @@ class SourceRow:
 def source_rows(sources: Sequence[Source]) -> list[SourceRow]:
     """Return the table of these sources, in their order."""
     keys = [source.pk for source in sources]
-    figures, free = figures_of(keys), releasable(keys)
+    figures, free = where_they_stand(keys), releasable(keys)
     back, pace, released = sent_back(keys), approvals_this_week(keys), in_last_release()
     return [
         SourceRow(source, figures[source.pk], back[source.pk], free[source.pk], released[source.slug], pace[source.pk])
         for source in sources
     ]
+
+
+def where_they_stand(sources: Sources) -> dict[int, Figures]:
+    """Return the figures of these sources by their ids."""
+
+    def ask() -> list[tuple[int, str, int]]:
+        by_source = figures_of(sources).items()
+        return [(source, kind, number) for source, found in by_source for kind, number in found.counted.items()]
+
+    figures = {source: Figures() for source in sources}
+    for source, kind, number in remembered(f"where they stand: {sorted(sources)}", ask):
+        figures[source].counted[kind] = number
+    return figures
 
 
 def releasable(sources: Sources) -> Counter[int]:
@@ -158,13 +138,12 @@ def sent_back(sources: Sources) -> Counter[int]:
 def approvals_this_week(sources: Sources) -> Counter[int]:
     """Return by source how many approvals of the last seven days stand."""
 
-    def approvals() -> list[list[int]]:
+    def ask() -> "QuerySet[Any, Any]":
         since = timezone.now() - timedelta(days=PACE_DAYS)
         standing = Decision.objects.filter(at__gte=since, approves=True, record__verdict=F("pk"))
-        by_source = standing.order_by().values_list("record__source").annotate(number=Count("pk"))
-        return [list(row) for row in by_source]
+        return standing.order_by().values_list("record__source").annotate(number=Count("pk"))
 
-    pace = {source: number for source, number in kept("pace", PACE_CACHE_SECONDS, approvals)}  # noqa: C416  lists in JSON
+    pace = {source: number for source, number in remembered("pace", ask)}  # noqa: C416  lists in JSON
     return Counter({source: pace.get(source, 0) for source in sources})
 
 
@@ -181,7 +160,7 @@ def in_last_release() -> Counter[str]:
 
 @dataclass(slots=True)
 class Day:
-    """What was decided on a day, by verdict; undone decisions are left out."""
+    """What was decided on a day, by verdict, whatever became of it since."""
 
     day: date
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -282,8 +261,6 @@ def ages(sources: Sources) -> list[Age]:
     ]
 
 
-FLAGS_CACHE_SECONDS = 60
-
 _FLAGGED = """
     SELECT flag.rule, record.source_id, count(*)::int FROM review_flag flag
     JOIN review_record record ON record.id = flag.record_id AND record.revision_id = flag.revision_id
@@ -295,13 +272,13 @@ _FLAGGED = """
 def flags(sources: Sources) -> "list[tuple[Rule, int]]":
     """Return the rules that found something in the current wordings of live records, with the number of records."""
 
-    def flagged() -> list[list[Any]]:
+    def ask() -> list[tuple[str, int, int]]:
         with connection.cursor() as cursor:
             cursor.execute(_FLAGGED)
-            return [list(row) for row in cursor.fetchall()]
+            return list(cursor.fetchall())
 
     found: Counter[str] = Counter()
-    for rule, source, number in kept("flags", FLAGS_CACHE_SECONDS, flagged):
+    for rule, source, number in remembered(_FLAGGED, ask):
         if source in sources:
             found[rule] += number
     return [(RULES[rule], number) for rule, number in found.most_common() if rule in RULES]

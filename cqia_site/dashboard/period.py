@@ -49,6 +49,12 @@ def usual(problem: str = "") -> Period:
     return Period(today - timedelta(days=USUAL_DAYS - 1), today, problem)
 
 
+def said(query: Mapping[str, str]) -> tuple[str, str]:
+    """Return the first and the last day of a period as they stand in an address, empty where none is asked for."""
+    given = asked_for(query)
+    return ("", "") if given == usual(given.problem) else (given.first.isoformat(), given.last.isoformat())
+
+
 def asked_for(query: Mapping[str, str]) -> Period:
     """Return the period that an address asks for (`from`, `to`), the usual one where it asks for none or nonsense."""
     asked = (query.get("from", ""), query.get("to", ""))

@@ -1,87 +1,45 @@
 """The dashboard, its tables as CSV, and its pages of a source and of a reviewer."""
 
 import csv
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from cqia_site import condition
-from cqia_site.dashboard import charts, figures, period
+from cqia_site.dashboard import figures, keeping, pages, period
 from exports.models import Release
 from ingest.models import Job
 from review import access
-from review.models import Decision, Source, User, Verdict
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
+from review.models import Source, User, Verdict
 
 SHOWN_JOBS = 8
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def visible(user: User) -> "QuerySet[Source]":
-    """Return the sources that the person may see, in the order of the catalogue."""
-    limits = access.limited_to(user)
-    sources = Source.objects.select_related("category").order_by("category__position", "position", "pk")
-    return sources.filter(pk__in=limits) if limits else sources
-
-
 def context(request: HttpRequest) -> dict[str, Any]:
     """Return what the first page shows."""
-    user = cast("User", request.user)
-    sources = list(visible(user))
+    sources = visible(request)
     keys = [source.pk for source in sources]
-    days = period.asked_for(request.GET)
-    decisions = figures.made(days, keys)
-    rows = figures.source_rows(sources)
+    keeping.note_look(access.limited_to(cast("User", request.user)), *period.said(request.GET))
     found = condition.recently_found()
     return {
-        "rows": rows,
-        "totals": _totals(rows),
-        "reviewers": figures.reviewers(decisions),
-        "ages": figures.ages(keys),
-        "reaches": figures.reaches(keys),
-        "flags": [(rule.id, rule.sentence(get_language() or ""), number) for rule, number in figures.flags(keys)],
-        "claims": figures.claims_now(),
+        **pages.first(sources, period.asked_for(request.GET)),
+        "claims": figures.claims_now(keys),
         "jobs": Job.objects.filter(source__in=keys).exclude(state=Job.State.DONE).order_by("-pk")[:SHOWN_JOBS],
         "releases": Release.objects.order_by("-pk")[:SHOWN_JOBS],
         "last_release": figures.last_release(),
         "condition": found,
         "bad": sum(not one.is_good for one in found),
-        **_moving(decisions, days),
     }
 
 
-def _totals(rows: Iterable[figures.SourceRow]) -> dict[str, int]:
-    totals = dict.fromkeys(COLUMNS, 0)
-    for row in rows:
-        for name, number in _numbers(row).items():
-            totals[name] += number
-    return totals
-
-
-COLUMNS = ("target", "candidates", "waiting", "approved", "rejected", "sent_back", "releasable", "released", "pace")
-
-
-def _numbers(row: figures.SourceRow) -> dict[str, int]:
-    counted = row.figures
-    numbers = (
-        row.source.target,
-        counted.candidates,
-        counted.waiting,
-        counted.approved,
-        counted.rejected,
-        row.sent_back,
-        row.releasable,
-        row.released,
-        row.pace,
-    )
-    return dict(zip(COLUMNS, numbers, strict=True))
+def visible(request: HttpRequest) -> list[Source]:
+    """Return the sources that the person may see."""
+    return pages.sources_of(access.limited_to(cast("User", request.user)))
 
 
 @require_safe
@@ -107,10 +65,10 @@ def safe_cell(cell: object) -> object:
 
 
 def _sources_table(request: HttpRequest) -> Iterator[list[object]]:
-    yield [_("category"), _("source"), *COLUMNS, "days_to_go"]
-    for row in figures.source_rows(list(visible(cast("User", request.user)))):
+    yield [_("category"), _("source"), *pages.COLUMNS, "days_to_go"]
+    for row in figures.source_rows(visible(request)):
         to_go = "" if row.days_to_go is None else row.days_to_go
-        yield [str(row.source.category), str(row.source), *_numbers(row).values(), to_go]
+        yield [str(row.source.category), str(row.source), *pages.numbers_of(row).values(), to_go]
 
 
 def _days_table(request: HttpRequest) -> Iterator[list[object]]:
@@ -129,7 +87,7 @@ def _reviewers_table(request: HttpRequest) -> Iterator[list[object]]:
 
 
 def _keys(request: HttpRequest) -> list[int]:
-    return [source.pk for source in visible(cast("User", request.user))]
+    return [source.pk for source in visible(request)]
 
 
 TABLES = {"sources": _sources_table, "days": _days_table, "reviewers": _reviewers_table}
@@ -138,7 +96,9 @@ TABLES = {"sources": _sources_table, "days": _days_table, "reviewers": _reviewer
 @require_safe
 def source(request: HttpRequest, slug: str) -> HttpResponse:
     """Show how one source moves."""
-    found = get_object_or_404(visible(cast("User", request.user)), slug=slug)
+    found = next((one for one in visible(request) if one.slug == slug), None)
+    if found is None:
+        raise Http404
     days = period.asked_for(request.GET)
     decisions = figures.made(days, [found.pk])
     known = {
@@ -148,7 +108,7 @@ def source(request: HttpRequest, slug: str) -> HttpResponse:
         "ages": figures.ages([found.pk]),
         "reaches": figures.reaches([found.pk]),
     }
-    return render(request, "admin/dashboard_source.html", known | _moving(decisions, days))
+    return render(request, "admin/dashboard_source.html", known | pages.moving(decisions, days))
 
 
 @require_safe
@@ -158,9 +118,4 @@ def reviewer(request: HttpRequest, pk: int) -> HttpResponse:
     days = period.asked_for(request.GET)
     decisions = figures.made(days, _keys(request)).filter(reviewer=person)
     known = {"person": person, "by_source": figures.by_source(decisions), "own": figures.reviewers(decisions)}
-    return render(request, "admin/dashboard_reviewer.html", known | _moving(decisions, days))
-
-
-def _moving(decisions: "QuerySet[Decision]", days: period.Period) -> dict[str, Any]:
-    by_day = figures.throughput(decisions, days)
-    return {"period": days, "days": by_day, "chart": charts.by_day(by_day), "verdicts": list(Verdict)}
+    return render(request, "admin/dashboard_reviewer.html", known | pages.moving(decisions, days))

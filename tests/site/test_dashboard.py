@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cqia_site import condition
-from cqia_site.dashboard import charts, figures, period
+from cqia_site.dashboard import charts, figures, keeping, period
 from cqia_site.dashboard.views import safe_cell
 from exports.cutting import cut
 from exports.models import Policy
@@ -236,7 +236,7 @@ def test_figures_of_many_records_are_remembered_for_seconds(
 ) -> None:
     client.force_login(gao)
     small = client.get("/admin/").context
-    monkeypatch.setattr(figures, "MANY", 1)
+    monkeypatch.setattr(keeping, "MANY", 1)
     for _time in ("counted", "remembered"):
         with CaptureQueriesContext(connection) as queries:
             shown = client.get("/admin/").context
