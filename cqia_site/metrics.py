@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from cqia_site import health
 from cqia_site.celery import app, last_run
-from cqia_site.dashboard import figures
+from cqia_site.dashboard import figures, keeping
 from exports.models import Release
 from ingest.models import Job
 
@@ -32,8 +32,8 @@ class Figures(Collector):
             up.add_metric([name], float(check()))
         yield up
         yield _by_state("cqia_records", "Records by state; what was taken down or back is left out.", figures.states())
-        yield _by_state("cqia_jobs", "Imports by state.", figures.numbers(Job.objects.all()))
-        yield _by_state("cqia_releases", "Releases by state.", figures.numbers(Release.objects.all()))
+        yield _by_state("cqia_jobs", "Imports by state.", keeping.numbers(Job.objects.all()))
+        yield _by_state("cqia_releases", "Releases by state.", keeping.numbers(Release.objects.all()))
         yield GaugeMetricFamily("cqia_claims", "Records that somebody holds now.", value=figures.claims_now())
         usage = shutil.disk_usage(settings.DATA_DIR)
         yield GaugeMetricFamily("cqia_disk_free_bytes", "Room left under the data folder.", value=usage.free)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.shortcuts import redirect  # noqa: TID251  a page of the admin leads to one of ours
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -32,14 +32,17 @@ from review.models import (
     User,
     Withdrawal,
 )
+from review.models.clock import ClockTimestamp
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse  # noqa: TID251  the signatures of the admin
 
     ModelAdmin = admin.ModelAdmin[Any]
+    SimpleListFilter = admin.SimpleListFilter
     BasePaginator = Paginator[Any]
 else:  # generic for the type checker only
     ModelAdmin = admin.ModelAdmin
+    SimpleListFilter = admin.SimpleListFilter
     BasePaginator = Paginator
 
 PAGE = 50
@@ -255,11 +258,45 @@ class FlagAdmin(HistoryAdmin):
         return obj.record.source
 
 
+class EditedFilter(SimpleListFilter):
+    """Decisions by which the wording was changed, and those that took it as it stood."""
+
+    title = _("edited")
+    parameter_name = "edited"
+
+    def lookups(self, request: "HttpRequest", model_admin: ModelAdmin) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("yes", _("yes")), ("no", _("no"))]
+
+    def queryset(self, request: "HttpRequest", queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        as_it_stood = Q(revision=F("seen_revision"))
+        found = {"yes": ~as_it_stood, "no": as_it_stood}
+        return queryset.filter(found.get(self.value() or "", Q()))
+
+
+class HeldFilter(SimpleListFilter):
+    """Claims whose lease has not ended, by the clock of the database."""
+
+    title = _("held now")
+    parameter_name = "held"
+
+    def lookups(self, request: "HttpRequest", model_admin: ModelAdmin) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("yes", _("yes"))]
+
+    def queryset(self, request: "HttpRequest", queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(lease_until__gt=ClockTimestamp()) if self.value() == "yes" else queryset
+
+
 @admin.register(Decision)
 class DecisionAdmin(HistoryAdmin):
     way_to_source = "record__source"
     list_display = ("record", "verdict", "kind", "reviewer", "reason", "seconds", "at")
-    list_filter = ("verdict", "kind", ("reviewer", admin.RelatedOnlyFieldListFilter))
+    list_filter = (
+        "verdict",
+        "kind",
+        EditedFilter,
+        ("reviewer", admin.RelatedOnlyFieldListFilter),
+        ("record__source", admin.RelatedOnlyFieldListFilter),
+    )
     list_select_related = ("record", "reviewer")
     search_fields = ("=record__id",)
     ordering = ("-id",)
@@ -271,7 +308,7 @@ class ClaimAdmin(HistoryAdmin):
 
     way_to_source = "record__source"
     list_display = ("record", "reviewer", "purpose", "lease_until")
-    list_filter = ("purpose",)
+    list_filter = ("purpose", HeldFilter)
     list_select_related = ("record", "reviewer")
     ordering = ("-lease_until", "-id")
 

@@ -88,7 +88,7 @@ REACHES = {
 }
 YES_NO = [("yes", gettext_lazy("yes")), ("no", gettext_lazy("no"))]
 GONE = [("down", gettext_lazy("taken down")), ("back", gettext_lazy("import taken back"))]
-FOR_MANAGERS = ("reviewer", "assignee", "gone")
+FOR_MANAGERS = ("reviewer", "assignee", "sent_back", "gone")
 _INDEXED = ("q", "major", "minor", "domain", "answer_from", "shortest", "longest")
 _NARROW = (*_INDEXED, "near", "flag", "reviewer", "assignee")
 
@@ -151,6 +151,12 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     batch = NumberFilter(method="by_batch", min_value=1, max_value=MAX_ID, label=gettext_lazy("Import, by number"))
     reviewer = ChoiceFilter(widget=PlainSelect, method="by_reviewer", label=gettext_lazy("Decided by"))
     assignee = ChoiceFilter(widget=PlainSelect, method="by_assignee", label=gettext_lazy("Assigned to"))
+    sent_back = ChoiceFilter(
+        widget=PlainSelect,
+        method="by_sent_back",
+        choices=YES_NO[:1],
+        label=gettext_lazy("Sent back, not decided again"),
+    )
     gone = ChoiceFilter(widget=PlainSelect, method="by_gone", choices=GONE, label=gettext_lazy("Taken down or back"))
 
     def __init__(self, data: "MultiValueDict[str, str]", *, by: User) -> None:
@@ -367,6 +373,10 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
         """Those that a person is to decide on."""
         undecided = [State.WAITING, State.SECOND, State.UNANSWERED]
         return records.filter(assignee=self._people[username], state__in=undecided)
+
+    def by_sent_back(self, records: "RecordQuerySet", _name: str, _said: str) -> "RecordQuerySet":
+        """Those that were sent back and wait for another decision."""
+        return records.sent_back()
 
     def by_gone(self, records: "RecordQuerySet", _name: str, how: str) -> "RecordQuerySet":
         """Those that were taken down, or whose import was taken back."""

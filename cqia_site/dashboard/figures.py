@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from cqia_site.dashboard.keeping import counted, numbers, remembered
 from exports.models import Release
-from review.models import Batch, Claim, Decision, Licence, Record, Source, State, User, Verdict, Withdrawal
+from review.models import Batch, Claim, Decision, GoldAnswer, Licence, Record, Source, State, User, Verdict
 from review.models.clock import ClockTimestamp
 from review.text.rules import RULES
 from review.views.figures import Figures, figures_of
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from review.text.rules import Rule
 
 PACE_DAYS = 7
-AGES = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=30))
+AGES = (1, 3, 7, 30)
 UNDECIDED = (State.WAITING, State.SECOND, State.UNANSWERED, State.DISPUTED)
-SENT_BACK = (Withdrawal.Kind.SEND_BACK, Withdrawal.Kind.BATCH)
+COUNTED_KINDS = (Decision.Kind.REVIEW.value, Decision.Kind.SETTLE.value)
+"""Answers to gold and to inspections decide nothing about a record."""
 
 type Sources = Collection[int]
 
@@ -129,9 +130,8 @@ _APPROVED = """
 
 
 def sent_back(sources: Sources) -> Counter[int]:
-    """Return by source how many live records were sent back and have not been approved since."""
-    withdrawn = Withdrawal.objects.filter(kind__in=SENT_BACK).values("decision__record")
-    records = Record.objects.live().filter(pk__in=withdrawn, source__in=sources).exclude(state=State.APPROVED)
+    """Return by source how many live records were sent back and have not been decided again."""
+    records = Record.objects.sent_back().filter(source__in=sources)
     return Counter(dict(counted(records.order_by().values_list("source").annotate(number=Count("pk")))))
 
 
@@ -176,8 +176,7 @@ class Day:
 
 def made(period: "Period", sources: Sources) -> "QuerySet[Decision]":
     """Return the decisions of the period on records of these sources: the lists that the figures lead to show them."""
-    kinds = [Decision.Kind.REVIEW, Decision.Kind.SETTLE]
-    decisions = Decision.objects.filter(at__gte=period.begin, at__lt=period.end, kind__in=kinds)
+    decisions = Decision.objects.filter(at__gte=period.begin, at__lt=period.end, kind__in=COUNTED_KINDS)
     every = len(sources) == Source.objects.count()
     return decisions if every else decisions.filter(record__source__in=sources)
 
@@ -240,21 +239,30 @@ def by_source(decisions: "QuerySet[Decision]") -> list[tuple[Source, Counter[str
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """How many records have waited from `since` to `until` days; None is an open end."""
+    """How many records came in from `since` days ago to less than `until`; None is an open end."""
 
     since: int
     until: int | None
     number: int
 
+    @property
+    def imported(self) -> dict[str, str]:
+        """Return the days of import as the list of records is asked for them."""
+        today = timezone.localdate()
+        last = {"imported_to": (today - timedelta(days=self.since)).isoformat()}
+        if self.until is None:
+            return last
+        return last | {"imported_from": (today - timedelta(days=self.until - 1)).isoformat()}
+
 
 def ages(sources: Sources) -> list[Age]:
-    """Return how long the undecided records have waited, by the time of their import."""
+    """Return how long the undecided records have waited, by the day of their import."""
     waiting = Record.objects.live().filter(state__in=UNDECIDED, source__in=sources)
     by_batch = dict(counted(waiting.order_by().values_list("batch").annotate(number=Count("*"))))
-    now, by_age = timezone.now(), Counter[int]()
+    today, by_age = timezone.localdate(), Counter[int]()
     for batch, at in Batch.objects.filter(pk__in=by_batch).values_list("pk", "at"):
-        by_age[sum(now - at >= age for age in AGES)] += by_batch[batch]
-    days = [0, *(age.days for age in AGES)]
+        by_age[sum((today - timezone.localdate(at)).days >= age for age in AGES)] += by_batch[batch]
+    days = [0, *AGES]
     return [
         Age(days[place], days[place + 1] if place + 1 < len(days) else None, by_age[place])
         for place in range(len(days))
@@ -282,6 +290,50 @@ def flags(sources: Sources) -> "list[tuple[Rule, int]]":
         if source in sources:
             found[rule] += number
     return [(RULES[rule], number) for rule, number in found.most_common() if rule in RULES]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How far reviewers agreed: wordings that several looked at, and answers to gold."""
+
+    looked_at: int
+    agreed: int
+    gold: int
+    gold_right: int
+
+
+_LOOKED_AT = """
+    SELECT looks.agreed, count(*)::int FROM (
+        SELECT count(DISTINCT (d.verdict, CASE d.verdict WHEN 'approve' THEN said.sha256 END)) = 1 AS agreed
+        FROM review_decision d
+        JOIN review_record record ON record.id = d.record_id AND record.wanted > 1 AND record.source_id = ANY(%s)
+        JOIN review_revision said ON said.id = d.revision_id
+        LEFT JOIN review_withdrawal w ON w.decision_id = d.id
+        WHERE d.kind = 'review' AND d.verdict <> 'escalate' AND w.kind IS DISTINCT FROM 'undo'
+        AND d.at >= %s AND d.at < %s
+        GROUP BY d.record_id, d.round, d.seen_revision_id HAVING count(DISTINCT d.reviewer_id) > 1
+    ) looks GROUP BY looks.agreed
+"""
+
+
+def quality(period: "Period", sources: Sources) -> Quality:
+    """Return how far reviewers agreed in the period: the same verdict, and where they approved, the same wording."""
+    given: list[Any] = [sorted(sources), period.begin, period.end]
+
+    def ask() -> list[tuple[bool, int]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOKED_AT, given)
+            return list(cursor.fetchall())
+
+    looked_at = {bool(agreed): number for agreed, number in remembered(f"{_LOOKED_AT}{given}", ask)}
+    answers = GoldAnswer.objects.filter(
+        decision__withdrawal=None,
+        decision__at__gte=period.begin,
+        decision__at__lt=period.end,
+        decision__record__source__in=sources,
+    )
+    gold = Counter(dict(counted(answers.order_by().values_list("is_right").annotate(number=Count("pk")))))
+    return Quality(sum(looked_at.values()), looked_at.get(True, 0), gold.total(), gold[True])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,22 +19,26 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 KEPT_SECONDS = 60
+SLOW_SECONDS = 0.05
+"""What takes longer is kept as well, however little it found."""
 LOOKED_KEY, LOOKED_SECONDS, MOST_LOOKED = "cqia:dashboard:looked", 3600, 8
 
 _renewing: ContextVar[bool] = ContextVar("renewing", default=False)
 
-type Rows = list[list[Any]]
+type Rows = list[Any]
+"""Each a list of its own, whose last item is a number."""
 type Look = tuple[list[int], str, str]
 """What a page was about: the sources that its reader is limited to, the first and last day in the address."""
 
 
 def remembered(question: str, ask: Callable[[], Iterable[Sequence[Any]]]) -> Rows:
-    """Return rows that end in a number, at most `KEPT_SECONDS` old where they count many; they must be plain JSON."""
+    """Return rows that end in a number, at most `KEPT_SECONDS` old where they count many; plain JSON."""
     key = f"cqia:dashboard:{sha256(question.encode()).hexdigest()}"
     known: Rows | None = None if _renewing.get() else cache.get(key)
     if known is None:
+        began = time.perf_counter()
         known = [list(row) for row in ask()]
-        if sum(row[-1] for row in known) >= MANY:
+        if sum(row[-1] for row in known) >= MANY or time.perf_counter() - began > SLOW_SECONDS:
             cache.set(key, known, KEPT_SECONDS)
     return known
 

@@ -30,9 +30,15 @@ def first(sources: Sequence[Source], days: period.Period) -> dict[str, Any]:
         "reviewers": figures.reviewers(decisions),
         "ages": figures.ages(keys),
         "reaches": figures.reaches(keys),
-        "flags": [(rule.id, rule.sentence(get_language() or ""), number) for rule, number in figures.flags(keys)],
+        "flags": flags(keys),
+        "quality": figures.quality(days, keys),
         **moving(decisions, days),
     }
+
+
+def flags(sources: Collection[int]) -> list[tuple[str, str, int]]:
+    """Return what rules found in these sources: the rule, what it says, and the number of records."""
+    return [(rule.id, rule.sentence(get_language() or ""), number) for rule, number in figures.flags(sources)]
 
 
 def moving(decisions: "QuerySet[Decision]", days: period.Period) -> dict[str, Any]:

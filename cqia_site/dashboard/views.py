@@ -103,10 +103,12 @@ def source(request: HttpRequest, slug: str) -> HttpResponse:
     decisions = figures.made(days, [found.pk])
     known = {
         "source": found,
+        "plan": {"policy": "research", "source": found.slug},
         "row": figures.source_rows([found])[0],
         "reviewers": figures.reviewers(decisions),
         "ages": figures.ages([found.pk]),
         "reaches": figures.reaches([found.pk]),
+        "flags": pages.flags([found.pk]),
     }
     return render(request, "admin/dashboard_source.html", known | pages.moving(decisions, days))
 

@@ -7,9 +7,13 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
 
+from cqia_site.dashboard import figures
 from cqia_site.dashboard.period import midnight
 from review.models import Source, User
+from review.templatetags.figure_tags import grouped
 
 register = template.Library()
 
@@ -26,18 +30,44 @@ def svg(number: float) -> str:
     return f"{number:g}"
 
 
+@register.simple_tag
+def records_of(**filters: str) -> str:
+    """Return the address of the list of the records that are meant."""
+    return f"{reverse('review:records')}?{urlencode(filters)}"
+
+
 @register.inclusion_tag("admin/dashboard_figure.html")
 def figure(number: int, label: str, **filters: str) -> dict[str, Any]:
     """Draw a cell of a table of sources, its number leading to the records that it counts."""
-    address = f"{reverse('review:records')}?{urlencode(filters)}"
+    return {"number": number, "label": label, "address": records_of(**filters)}
+
+
+@register.inclusion_tag("admin/dashboard_figure.html")
+def waited(age: figures.Age, source: Source | str) -> dict[str, Any]:
+    """Draw the cell of an age, its number leading to the records that have waited so long."""
+    of_source = {"source": source.slug} if isinstance(source, Source) else {}
+    address = records_of(**age.imported, **of_source, state="undecided")
+    return {"number": age.number, "label": gettext("Records"), "address": address}
+
+
+@register.simple_tag
+def tally(number: int, address: str) -> str:
+    """Draw a figure of the head of a page, leading to the list that it counts."""
+    return format_html('<dd><a href="{}">{}</a></dd>' if number else "<dd>{1}</dd>", address, grouped(number))
+
+
+@register.inclusion_tag("admin/dashboard_figure.html")
+def decided(number: int, label: str, address: str) -> dict[str, Any]:
+    """Draw a cell of a table of people or days, its number leading to the decisions that it counts."""
     return {"number": number, "label": label, "address": address}
 
 
 @register.simple_tag
-def decisions_of(day: date, verdict: str, person: User | str = "", source: Source | str = "") -> str:
-    """Return the address of the list of a day's decisions of one verdict, of one person or source where given."""
-    begin, end = midnight(day), midnight(day + timedelta(days=1))
-    filters = {"at__gte": begin.isoformat(), "at__lt": end.isoformat(), "verdict": verdict}
+def decisions_of(first: date, last: date, *, person: User | str = "", source: Source | str = "", **filters: str) -> str:
+    """Return the address of the list of the decisions of these days, of one person or source where given."""
+    begin, end = midnight(first), midnight(last + timedelta(days=1))
+    kinds = ",".join(figures.COUNTED_KINDS)
+    filters |= {"at__gte": begin.isoformat(), "at__lt": end.isoformat(), "kind__in": kinds}
     if isinstance(person, User):
         filters["reviewer__id__exact"] = str(person.pk)
     if isinstance(source, Source):

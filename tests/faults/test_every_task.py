@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import connection, models
 from pytest_django.fixtures import Settings
 
+from cqia_site import tasks
 from exports import checking
 from exports import tasks as exporting
 from ingest import tasks as ingesting
@@ -82,6 +83,7 @@ def something_to_do() -> dict[str, tuple[Any, ...]]:
         reviewing.mail_link.name: (gao.pk, "http://testserver/"),
         reviewing.mail_links.name: (gao.email, "http://testserver/"),
         reviewing.seal_history.name: (),
+        tasks.renew_dashboard.name: (),
     }
 
 

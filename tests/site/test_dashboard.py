@@ -13,10 +13,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from cqia_site import condition
-from cqia_site.dashboard import charts, figures, keeping, period
+from cqia_site.dashboard import charts, figures, keeping, pages, period
 from cqia_site.dashboard.views import safe_cell
+from cqia_site.tasks import renew_dashboard
 from exports.cutting import cut
 from exports.models import Policy
 from exports.options import Options
@@ -244,3 +246,47 @@ def test_figures_of_many_records_are_remembered_for_seconds(
             assert shown[name] == small[name], name
     assert not [query["sql"] for query in queries if "percentile_cont" in query["sql"]]
     assert not [query["sql"] for query in queries if "GROUP BY source_id, batch_id, rights_id" in query["sql"]]
+
+
+def test_the_worker_makes_the_figures_anew_and_nobody_waits_for_them(
+    history: None, gao: User, zhou: User, client: Client, monkeypatch: pytest.MonkeyPatch, lin: User
+) -> None:
+    monkeypatch.setattr(keeping, "MANY", 0)
+    gao.sources.set(Source.objects.filter(slug="mba"))
+    today = timezone.localdate()
+    asked = f"?from={today - timedelta(days=3)}&to={today}"
+    for person, query in ((gao, ""), (zhou, ""), (zhou, asked)):
+        client.force_login(person)
+        client.get(f"/admin/{query}")
+    assert len(keeping.looks()) == 3
+    approve(record("mba"), lin)
+    before = sum(day.total for day in client.get("/admin/").context["days"])
+    renew_dashboard()
+    for person, query, made in ((gao, "", 4), (zhou, "", before + 1), (zhou, asked, before + 1)):
+        client.force_login(person)
+        with CaptureQueriesContext(connection) as queries:
+            shown = client.get(f"/admin/{query}").context
+        assert sum(day.total for day in shown["days"]) == made
+        assert shown["totals"]["approved"] == sum(
+            found.figures.approved for found in pages.first(shown_to(person), shown["period"])["rows"]
+        )
+        assert not [query["sql"] for query in queries if "GROUP BY" in query["sql"]]
+
+
+def shown_to(person: User) -> list[Source]:
+    return pages.sources_of(person.sources.values_list("pk", flat=True))
+
+
+def test_no_figure_is_older_than_a_minute_and_the_worker_comes_in_time(settings: Settings) -> None:
+    entry = settings.CELERY_BEAT_SCHEDULE["renew-dashboard"]
+    assert keeping.KEPT_SECONDS <= 60
+    assert 2 * entry["schedule"].total_seconds() < keeping.KEPT_SECONDS
+
+
+def test_only_the_latest_pages_that_were_looked_at_are_made_anew() -> None:
+    for day in range(1, 30):
+        keeping.note_look([], f"2026-01-{day:02}", "2026-02-01")
+    kept = keeping.looks()
+    assert len(kept) == 1 + keeping.MOST_LOOKED
+    assert kept[0] == ([], "", "")
+    assert ([], "2026-01-29", "2026-02-01") in kept
