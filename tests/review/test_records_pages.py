@@ -368,7 +368,7 @@ def test_no_filter_leads_to_anything_but_what_is_named() -> None:
             "reach",
         ),
         *("near", "shortest", "longest", "score_from", "score_to", "scored"),
-        *("imported_from", "imported_to", "batch", "reviewer", "assignee", "gone"),
+        *("imported_from", "imported_to", "batch", "reviewer", "assignee", "sent_back", "gone"),
     }
     assert {each.method for each in RecordFilter.base_filters.values()} == {
         *(
@@ -390,6 +390,7 @@ def test_no_filter_leads_to_anything_but_what_is_named() -> None:
             "by_batch",
             "by_reviewer",
             "by_assignee",
+            "by_sent_back",
             "by_gone",
         ),
     }
