@@ -3,6 +3,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from cqia_site import embedded
@@ -16,6 +17,21 @@ def needs_services(arguments: list[str]) -> bool:
     return bool(arguments) and arguments[0] not in WITHOUT_SERVICES and HELP_OPTIONS.isdisjoint(arguments)
 
 
+def speaks_english(environment: Mapping[str, str]) -> bool:
+    """Tell whether the terminal that this environment belongs to asks for English; the commands speak Chinese else."""
+    asked = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next(filter(None, asked), "").lower().startswith("en")
+
+
+def speak_english() -> None:
+    """Let the commands of this process speak English; pages and background work keep the languages of their readers."""
+    import django  # noqa: PLC0415  a clear word comes first if it is missing
+    from django.utils import translation  # noqa: PLC0415
+
+    django.setup()
+    translation.activate("en")
+
+
 def main() -> int:
     """Run the command of the command line; return its exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
@@ -25,6 +41,8 @@ def main() -> int:
         with ExitStack() as stack:
             if needs_services(sys.argv[1:]):
                 stack.enter_context(embedded.services())
+                if speaks_english(os.environ):
+                    speak_english()
             execute_from_command_line(sys.argv)
     except embedded.Unavailable as error:
         sys.stderr.write(f"{error}\n")

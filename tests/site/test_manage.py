@@ -22,6 +22,18 @@ def test_what_goes_to_the_database_has_it(line: str) -> None:
     assert manage.needs_services(line.split())
 
 
+@pytest.mark.parametrize("environment", [{"LANG": "en_US.UTF-8"}, {"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}])
+def test_commands_speak_english_where_the_terminal_does(environment: dict[str, str]) -> None:
+    assert manage.speaks_english(environment)
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"LANG": "C.UTF-8"}, {"LANG": "en_US.UTF-8", "LC_ALL": "", "LC_MESSAGES": "zh_CN.UTF-8"}]
+)
+def test_commands_speak_chinese_everywhere_else(environment: dict[str, str]) -> None:
+    assert not manage.speaks_english(environment)
+
+
 def test_services_that_cannot_be_had_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
