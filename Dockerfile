@@ -13,4 +13,4 @@ VOLUME /var/lib/cqia
 USER cqia
 EXPOSE 8000
 CMD ["gunicorn", "cqia_site.wsgi:application", "--worker-class", "gthread", "--workers", "4", "--threads", "8", \
-     "--bind", "0.0.0.0:8000", "--timeout", "120", "--keep-alive", "30", "--no-control-socket"]
+     "--bind", "0.0.0.0:8000", "--timeout", "120", "--keep-alive", "0", "--no-control-socket"]

@@ -50,7 +50,7 @@ class Cycles(NamedTuple):
 
 @dataclass
 class Reviewer:
-    """One person at a browser with a kept connection."""
+    """One person at a browser behind a proxy: a connection for each request, as the proxy makes them."""
 
     name: str
     port: int
@@ -112,7 +112,7 @@ def server(*, workers: int = WORKERS, **environment: str) -> Iterator[int]:
     ]
     options = ["--workers", str(workers), "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}"]
     process = subprocess.Popen(
-        [*command, *options, "--keep-alive", "60", "--log-level", "error"], env=os.environ | environment
+        [*command, *options, "--keep-alive", "0", "--log-level", "error"], env=os.environ | environment
     )
     try:
         _until_alive(port)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from review import access, waiting
 from review.deadlocks import retried
 from review.models import Claim, Draft, Record, Skip, State
-from review.prepared import answer
+from review.prepared import answer, run
 from review.refused import Refused
 from review.waiting import Part, Skipped
 
@@ -80,6 +80,10 @@ _GOLD = """
     ORDER BY hashint8extended(g.id, %(me)s) LIMIT 1
 """
 
+_LET_GO = """
+    WITH claims AS (DELETE FROM review_claim WHERE record_id = %(record)s AND reviewer_id = %(me)s)
+    DELETE FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s
+"""
 _HELD = """
     SELECT c.id, c.record_id, c.purpose, c.token, c.lease_until FROM review_claim c
     JOIN review_record r ON r.id = c.record_id JOIN review_source o ON o.id = r.source_id
@@ -298,12 +302,7 @@ def skip_record(*, by: "User", record: int, reason: str = "") -> None:
 
 def let_go(*, by: "User", record: int) -> None:
     """End the person's claim on a record and forget their draft: it is decided."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH claims AS (DELETE FROM review_claim WHERE record_id = %(record)s AND reviewer_id = %(me)s)"
-            " DELETE FROM review_draft WHERE record_id = %(record)s AND reviewer_id = %(me)s",
-            {"record": record, "me": by.pk},
-        )
+    run(_LET_GO, {"record": record, "me": by.pk})
 
 
 def save_draft(*, by: "User", record: int, seen_revision: int, fields: dict[str, str]) -> None:

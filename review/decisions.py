@@ -25,7 +25,7 @@ from review.models import (
     Verdict,
     Withdrawal,
 )
-from review.prepared import answer
+from review.prepared import answer, insert
 from review.refused import Ground, Refused
 from review.text.signature import content_hash
 
@@ -161,7 +161,7 @@ def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | N
     wording = judgement.wording or Wording.of(held.revision)
     check_content(held, made, by, judgement, wording)
     chosen = _chosen(held, made, wording) if kind == Decision.Kind.SETTLE else None
-    decision = Decision.objects.create(
+    decision = Decision(
         record=held,
         revision=chosen or write_wording(held, wording, by),
         seen_revision=held.revision,
@@ -178,8 +178,9 @@ def decide(*, by: "User", record: int, judgement: Judgement, fetched: Record | N
         guideline_id=around.guideline,
         request_id=judgement.request_id,
     )
+    insert(decision)
     cause = Cause.SETTLE if kind == Decision.Kind.SETTLE else Cause.DECIDE
-    _apply(held, [*_counted(held, made), decision], cause, by, assignee=None)
+    _apply(held, [*_counted(held, made), decision], cause, by, assignee_id=None)
     claims.let_go(by=by, record=record)
     return decision
 
@@ -362,16 +363,16 @@ def _opinion(decision: Decision) -> Opinion:
     )
 
 
-def _apply(record: Record, counted: "Sequence[Decision]", cause: Cause, by: "User", **values: Any) -> None:
-    """Move the record to the outcome of the decisions that count; `values` are what else changes with it."""
+def _apply(record: Record, counted: "Sequence[Decision]", cause: Cause, by: "User", **columns: Any) -> None:
+    """Move the record to the outcome of the decisions that count; `columns` are what else changes with it."""
     result = _outcome(record, counted)
     approving = next((d for d in counted if d.pk == result.decision and d.verdict == Verdict.APPROVE), None)
-    values |= {"state": result.state, "verdict": approving}
+    columns |= {"state": result.state, "verdict_id": approving.pk if approving else None}
     if result.revision:
-        values["revision"] = result.revision
+        columns["revision_id"] = result.revision
     if approving and approving.rights_said in {Decision.RightsSaid.SET, Decision.RightsSaid.OBJECT}:
-        values["rights"] = approving.rights
-    workflow.move(Record.objects.filter(pk=record.pk), cause=cause, by=by, **values)
+        columns["rights_id"] = approving.rights_id
+    workflow.move_one(record.pk, cause=cause, by=by, **columns)
 
 
 def last_decision(by: "User") -> Decision | None:
@@ -392,9 +393,9 @@ def undo(*, by: "User", decision: Decision) -> Claim:
     made = around.made
     _check_may_undo(record, around, by, decision)
     Withdrawal.objects.create(decision=decision, kind=Withdrawal.Kind.UNDO, by=by)
-    values: dict[str, Any] = {"revision": decision.seen_revision_id, "rights": _rights_before(record, decision)}
+    columns = {"revision_id": decision.seen_revision_id, "rights_id": _rights_before(record, decision)}
     record.revision = decision.seen_revision
-    _apply(record, [other for other in _counted(record, made) if other.pk != decision.pk], Cause.UNDO, by, **values)
+    _apply(record, [other for other in _counted(record, made) if other.pk != decision.pk], Cause.UNDO, by, **columns)
     keep_typed(decision, by)
     return claims.claim_record(by=by, record=Record.objects.select_related("source").get(pk=record.pk))
 

@@ -3,9 +3,9 @@
 Compiling and planning the few statements by which a record comes to lie before a person takes longer than running them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -15,7 +15,7 @@ from django.db.models.query import get_related_populators
 from psycopg import Cursor
 
 if TYPE_CHECKING:
-    from django.db.models import Model, QuerySet
+    from django.db.models import Field, Model, QuerySet
     from django.db.models.sql.compiler import SQLCompiler
 
 STAND_IN = 2**62 + 1
@@ -25,10 +25,43 @@ type Parameters = Mapping[str, Any] | Sequence[Any]
 
 def answer(statement: str, parameters: Parameters, *, prepare: bool = True) -> tuple[Any, ...] | None:
     """Run a statement and return its first row; `prepare=False` where the best plan depends on the values."""
+    with _executed(statement, parameters, prepare=prepare) as cursor:
+        return cursor.fetchone()
+
+
+def run(statement: str, parameters: Parameters) -> int:
+    """Run a statement that returns no rows, and return how many it changed."""
+    with _executed(statement, parameters) as cursor:
+        return cursor.rowcount
+
+
+def insert(row: "Model") -> None:
+    """Write a new row and set what the database gave it: what has a default there is left to it."""
+    statement, given, returned = _inserting(type(row))
+    found = answer(statement, [field.get_db_prep_save(getattr(row, field.attname), connection) for field in given])
+    for name, value in zip(returned, found or (), strict=True):
+        setattr(row, name, value)
+    row._state.adding, row._state.db = False, "default"  # noqa: SLF001  as `save` leaves it
+
+
+@cache
+def _inserting(kind: "type[Model]") -> "tuple[str, list[Field[Any, Any]], list[str]]":
+    """Return the statement that writes a row, the fields that it is given, and the columns that it gives back."""
+    table = kind._meta
+    given = [field for field in table.concrete_fields if field not in table.db_returning_fields]
+    columns = ", ".join(str(field.column) for field in given)
+    returned = ", ".join(str(field.column) for field in table.db_returning_fields)
+    places = ", ".join(["%s"] * len(given))
+    statement = f"INSERT INTO {table.db_table} ({columns}) VALUES ({places}) RETURNING {returned}"  # noqa: S608  names of ours
+    return statement, given, [field.attname for field in table.db_returning_fields]
+
+
+@contextmanager
+def _executed(statement: str, parameters: Parameters, *, prepare: bool = True) -> Iterator[Cursor]:
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor, _noted(statement):
-        return cursor.execute(statement.encode(), parameters, prepare=prepare).fetchone()
+        yield cursor.execute(statement.encode(), parameters, prepare=prepare)
 
 
 def _noted(statement: str) -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from review.models import ALLOWED, Cause, State
+from review.prepared import answer, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from review.models import Record, User
+
+_DECLARE = "SELECT set_config('cqia.cause', %s, true), set_config('cqia.by', %s, true)"
 
 
 def move(records: "QuerySet[Record]", *, cause: Cause, by: "User | None", **values: Any) -> int:
@@ -28,6 +31,15 @@ def move(records: "QuerySet[Record]", *, cause: Cause, by: "User | None", **valu
     with transaction.atomic(savepoint=False):
         _declare(cause, by)
         return records.update(**values)
+
+
+def move_one(record: int, *, cause: Cause, by: "User | None", **columns: Any) -> None:
+    """Change one record whose lock is held; `columns` are values of its columns (`state`, `verdict_id`, …)."""
+    changed = ", ".join(f"{name} = %s" for name in columns)
+    statement = f"UPDATE review_record SET {changed} WHERE id = %s"  # noqa: S608  names of ours
+    with transaction.atomic(savepoint=False):
+        _declare(cause, by)
+        run(statement, [*columns.values(), record])
 
 
 def replace_wording(rows: "Sequence[tuple[int, int, bytes, str]]", *, cause: Cause, by: "User | None") -> int:
@@ -51,11 +63,7 @@ def replace_wording(rows: "Sequence[tuple[int, int, bytes, str]]", *, cause: Cau
 
 def _declare(cause: Cause, by: "User | None") -> None:
     """Tell the database why and by whom the next UPDATE of records is made."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('cqia.cause', %s, true), set_config('cqia.by', %s, true)",
-            [cause.value, "" if by is None else str(by.pk)],
-        )
+    answer(_DECLARE, [cause.value, "" if by is None else str(by.pk)])
 
 
 def diagram() -> str:

@@ -1,14 +1,15 @@
 """What is asked at every turn of the queue: how many statements, and that the server keeps them prepared."""
 
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, IntegrityError, connection, transaction
 from django.urls import reverse
 
-from review.models import Record, User
-from review.prepared import STAND_IN, Prepared, answer
+from review.models import Decision, Record, Role, User, Verdict
+from review.prepared import STAND_IN, Prepared, answer, insert
 from tests.factories import add_records, candidate, record
 from tests.review.reviewing import HTMX, address, form, signed_in
 
@@ -45,7 +46,9 @@ def test_the_server_keeps_the_statements_prepared(lin: User) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         kept = [statement for (statement,) in cursor.fetchall()]
-    for part in ("INTO review_claim", "FROM review_gold", 'FROM "review_record"', 'FROM "django_session"'):
+    reading = ("FROM review_gold", 'FROM "review_record"', 'FROM "django_session"')
+    writing = ("INTO review_claim", "INTO review_decision", "UPDATE review_record", "FROM review_draft")
+    for part in (*reading, *writing):
         assert any(part in statement for statement in kept), part
 
 
@@ -63,6 +66,27 @@ def test_a_prepared_query_gives_what_the_query_gives() -> None:
         }
     assert (found.rights, found.verdict_id) == (meant.rights, meant.verdict_id)
     assert asked.first(2**100) is None
+
+
+def test_an_inserted_row_is_the_one_that_lies_there(lin: User) -> None:
+    given, request_id = record(), uuid4()
+    decision = Decision(
+        record=given,
+        revision=given.revision,
+        seen_revision=given.revision,
+        reviewer=lin,
+        role=Role.REVIEWER,
+        verdict=Verdict.ESCALATE,
+        reason="这里的“%s”指什么？",
+        round=given.round,
+        request_id=request_id,
+    )
+    insert(decision)
+    found = Decision.objects.get(request_id=request_id)
+    fields = [field.attname for field in Decision._meta.concrete_fields]
+    assert {name: getattr(decision, name) for name in fields} == {name: getattr(found, name) for name in fields}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(Decision(**{name: getattr(found, name) for name in fields if name not in {"id", "at", "approves"}}))
 
 
 def test_errors_are_those_of_django() -> None:

@@ -154,7 +154,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _web_command(listener: socket.socket) -> list[str]:
     bind = ("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning")
     threads = ("--worker-class", "gthread", "--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS))
-    patience = ("--keep-alive", "30", "--timeout", "120", "--graceful-timeout", str(int(GRACE_SECONDS - 2)))
+    # A kept connection stays with its process, and the busiest people may all sit in the same one.
+    patience = ("--keep-alive", "0", "--timeout", "120", "--graceful-timeout", str(int(GRACE_SECONDS - 2)))
     return ["-m", "gunicorn", "cqia_site.wsgi:application", "--preload", *bind, *threads, *patience]
 
 
