@@ -45,6 +45,8 @@ else:  # generic for the type checker only
     SimpleListFilter = admin.SimpleListFilter
     BasePaginator = Paginator
 
+NOTHING_CHOSEN = _("- Select an option -")
+"""A word of Django's that its Chinese catalogue lacks: ours has it."""
 PAGE = 50
 MOST_COUNTED = 10_000
 PAGES_OF_A_SOURCE = {
@@ -231,7 +233,7 @@ class RightsAdmin(HistoryAdmin):
 @admin.register(Record)
 class RecordAdmin(HistoryAdmin):
     way_to_source = "source"
-    list_display = ("id", "source", "state", "round", "assignee", "human_verified")
+    list_display = ("id", "source", "state", "round", "assignee", "is_verified")
     list_filter = ("state", "source")
     list_select_related = ("source", "assignee")
     search_fields = ("=id", "=external_id")
@@ -239,6 +241,10 @@ class RecordAdmin(HistoryAdmin):
 
     def get_queryset(self, request: "HttpRequest") -> QuerySet[Record]:
         return super().get_queryset(request).defer("key")
+
+    @admin.display(boolean=True, description=_("verified by a person"))
+    def is_verified(self, record: Record) -> bool:
+        return bool(record.human_verified)
 
 
 @admin.register(Flag)

@@ -182,7 +182,7 @@ class Record(models.Model):
 
     class Meta:
         verbose_name = _("record")
-        verbose_name_plural = _("records")
+        verbose_name_plural = pgettext_lazy("things", "records")
         indexes: ClassVar = [
             *_queue_indexes(State.WAITING),
             *_queue_indexes(State.SECOND),
