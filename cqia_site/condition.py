@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from threading import Thread
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, override
 from django.utils.translation import gettext as _
 
 from cqia_site import checks, health
@@ -31,7 +33,7 @@ SWEEP_SECONDS = 60.0
 STUCK_AFTER = timedelta(minutes=5)
 RECENT = timedelta(days=1)
 MOST_BEHIND = 200_000
-FOUND_KEY, FOUND_SECONDS = "cqia:found:", 5
+FOUND_KEY, FOUND_SECONDS, FRESH_SECONDS = "cqia:found:", 9.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,35 @@ def findings() -> Iterator[Finding]:
 
 
 def recently_found() -> list[Finding]:
-    """Return the findings of a few seconds ago: looking takes a while, most of all where nobody answers."""
-    key = f"{FOUND_KEY}{get_language()}"
-    found = cache.get(key)
+    """Return the findings of a few seconds ago: looking takes a while, most of all where nobody answers.
+
+    Those that are no longer fresh are made anew behind the answer, by one process for all: who looks again and again
+    waits once.
+    """
+    language = get_language()
+    key = f"{FOUND_KEY}{language}"
+    at, found = cache.get(key) or (0.0, None)
     if found is None:
-        found = [asdict(finding) for finding in findings()]
-        cache.set(key, found, FOUND_SECONDS)
+        found = _look(key, language)
+    elif time.time() - at > FRESH_SECONDS and cache.add(f"{key}:looking", value=True, timeout=FOUND_SECONDS):
+        Thread(target=_look_behind, args=(key, language), daemon=True).start()
     return [Finding(**finding) for finding in found]
+
+
+def _look(key: str, language: str | None) -> list[dict[str, Any]]:
+    at = time.time()
+    with override(language):
+        found = [asdict(finding) for finding in findings()]
+    cache.set(key, (at, found), FOUND_SECONDS)
+    return found
+
+
+def _look_behind(key: str, language: str | None) -> None:
+    try:
+        _look(key, language)
+    finally:
+        connection.close()
+        cache.delete(f"{key}:looking")
 
 
 def _finding(name: Promise, check: Check) -> Finding:

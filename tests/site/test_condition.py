@@ -4,8 +4,10 @@ import json
 import shutil
 import time
 from collections import namedtuple
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -136,3 +138,25 @@ def test_f20_a_release_that_the_nightly_check_found_altered_is_named(
     (tmp_path / "releases" / release.name / "data" / "ruozhiba.jsonl").write_text("{}")
     checking.verify_nightly()
     assert "written again" in bad()["releases"]
+
+
+def test_who_looks_again_and_again_waits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, go_on = [], Event()
+
+    def look() -> Iterator[condition.Finding]:
+        looked.append(translation.get_language())
+        if len(looked) > 1:
+            assert go_on.wait(60)
+        yield condition.Finding("worker", is_good=len(looked) == 1, found=f"look {len(looked)}")
+
+    monkeypatch.setattr(condition, "findings", look)
+    assert [one.found for one in condition.recently_found()] == ["look 1"]
+    monkeypatch.setattr(condition, "FRESH_SECONDS", 0.0)
+    for _page in range(5):  # a look lasts, and nobody waits for it or begins another
+        assert [one.found for one in condition.recently_found()] == ["look 1"]
+    go_on.set()
+    end = time.monotonic() + 60
+    while condition.recently_found()[0].found == "look 1" and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not condition.recently_found()[0].is_good
+    assert set(looked) == {"en"}
