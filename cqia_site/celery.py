@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import task_success, worker_process_init
+from celery.signals import task_success, worker_init, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cqia_site.settings")
 
@@ -13,6 +13,15 @@ app = Celery("cqia")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["exports"], related_name="checking")
+
+
+NICENESS = 5
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _let_pages_go_first(**_signal: Any) -> None:
+    """Take what the pages leave of the processor: people wait for them, and for nothing that a worker does."""
+    os.nice(NICENESS)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types

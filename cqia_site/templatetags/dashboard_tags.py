@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from functools import cache
 from urllib.parse import urlencode
 
 from django import template
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
@@ -33,21 +33,26 @@ def svg(number: float) -> str:
 @register.simple_tag
 def records_of(**filters: str) -> str:
     """Return the address of the list of the records that are meant."""
-    return f"{reverse('review:records')}?{urlencode(filters)}"
+    return f"{_list('review:records', get_script_prefix())}?{urlencode(filters)}"
 
 
-@register.inclusion_tag("admin/dashboard_figure.html")
-def figure(number: int, label: str, **filters: str) -> dict[str, Any]:
+@cache
+def _list(name: str, _prefix: str) -> str:
+    """Return the address of a list: hundreds of figures on a page lead to the same two."""
+    return reverse(name)
+
+
+@register.simple_tag
+def figure(number: int, label: str, **filters: str) -> str:
     """Draw a cell of a table of sources, its number leading to the records that it counts."""
-    return {"number": number, "label": label, "address": records_of(**filters)}
+    return decided(number, label, records_of(**filters))
 
 
-@register.inclusion_tag("admin/dashboard_figure.html")
-def waited(age: figures.Age, source: Source | str) -> dict[str, Any]:
+@register.simple_tag
+def waited(age: figures.Age, source: Source | str) -> str:
     """Draw the cell of an age, its number leading to the records that have waited so long."""
     of_source = {"source": source.slug} if isinstance(source, Source) else {}
-    address = records_of(**age.imported, **of_source, state="undecided")
-    return {"number": age.number, "label": gettext("Records"), "address": address}
+    return figure(age.number, gettext("Records"), **age.imported, **of_source, state="undecided")
 
 
 @register.simple_tag
@@ -56,10 +61,13 @@ def tally(number: int, address: str) -> str:
     return format_html('<dd><a href="{}">{}</a></dd>' if number else "<dd>{1}</dd>", address, grouped(number))
 
 
-@register.inclusion_tag("admin/dashboard_figure.html")
-def decided(number: int, label: str, address: str) -> dict[str, Any]:
+@register.simple_tag
+def decided(number: int, label: str, address: str) -> str:
     """Draw a cell of a table of people or days, its number leading to the decisions that it counts."""
-    return {"number": number, "label": label, "address": address}
+    if not number:
+        return format_html('<td class="number nil" data-label="{}">0</td>', label)
+    cell = '<td class="number" data-label="{}"><a href="{}">{}</a></td>'
+    return format_html(cell, label, address, grouped(number))
 
 
 @register.simple_tag
@@ -72,4 +80,4 @@ def decisions_of(first: date, last: date, *, person: User | str = "", source: So
         filters["reviewer__id__exact"] = str(person.pk)
     if isinstance(source, Source):
         filters["record__source__id__exact"] = str(source.pk)
-    return f"{reverse('admin:review_decision_changelist')}?{urlencode(filters)}"
+    return f"{_list('admin:review_decision_changelist', get_script_prefix())}?{urlencode(filters)}"
