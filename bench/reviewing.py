@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from threading import Lock
 from typing import NamedTuple
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -27,6 +26,8 @@ from bench.program import reviewer
 from review.models import Claim
 
 WORKERS, THREADS = 2, 8
+WARMING = 20
+"""Records that each decides before it counts: each thread of the server connects and plans its statements meanwhile."""
 PATIENCE = 60
 OK = 200
 FIELDS = [re.compile(r'data-record="(\d+)"')] + [
@@ -91,6 +92,10 @@ class Reviewer:
         taken = time.perf_counter() - started
         assert status == OK, status
         return taken
+
+    def cycles(self, number: int) -> list[float]:
+        """Decide so many records, one after the other; return the seconds each took."""
+        return [self.cycle() for _cycle in range(number)]
 
 
 @contextmanager
@@ -158,19 +163,11 @@ def measure(port: int, users: int, cycles: int) -> Cycles:
     people = [Reviewer(f"bench-{number}", port) for number in range(users)]
     for person in people:
         person.post("/review/next/", {})
-        person.cycle()
-    taken: list[float] = []
-    lock = Lock()
-
-    def work(person: Reviewer) -> None:
-        own = [person.cycle() for _cycle in range(cycles)]
-        with lock:
-            taken.extend(own)
-
-    started = time.perf_counter()
     with ThreadPoolExecutor(users) as pool:
-        list(pool.map(work, people))
-    rate = users * cycles / (time.perf_counter() - started)
+        list(pool.map(lambda person: person.cycles(WARMING), people))
+        started = time.perf_counter()
+        taken = [wait for waits in pool.map(lambda person: person.cycles(cycles), people) for wait in waits]
+        rate = users * cycles / (time.perf_counter() - started)
     for person in people:
         person.connection.close()
         Claim.objects.filter(reviewer=person.user).delete()

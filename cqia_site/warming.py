@@ -9,12 +9,12 @@ from review.text.marks import marks
 
 
 def warm() -> None:
-    """Read the addresses, both languages, every page's template and the dictionary of traditional characters."""
+    """Read the addresses, both languages with every page's template, the dictionary of traditional characters."""
+    folder = settings.BASE_DIR / "templates"
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             reverse("home")
             translation.gettext("Home")
-    folder = settings.BASE_DIR / "templates"
-    for path in sorted(folder.rglob("*.html")):
-        get_template(str(path.relative_to(folder)))
+            for path in sorted(folder.rglob("*.html")):
+                get_template(str(path.relative_to(folder)))
     marks("一行字")
