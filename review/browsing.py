@@ -43,6 +43,10 @@ class Lead(NamedTuple):
     """From the record to the rows."""
     rows: Q
     """Which of them, seen from the record."""
+    records: "RecordQuerySet"
+    """The records that are all else that is asked for."""
+    are_many: bool = False
+    """Whether one record may have several of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Choice:
     def count(self) -> int:
         """Return how many there are, at most one more than COUNTED."""
         own = self.own.count() if self.own is not None else 0
-        records = self._led(self.lead, newest=True, after=None) if self.lead else self.records.order_by()
+        records = self._led(self.lead, newest=True, after=None) if self.lead and self.lead.are_many else self.records
         return records.values("pk")[: COUNTED + 1].count() + own
 
     def _firsts(self, records: "RecordQuerySet", most: int) -> list[list[int]]:
@@ -86,10 +90,14 @@ class Choice:
         return [*firsts, _from_grid(records, grid, most)] if grid else firsts
 
     def _led(self, lead: Lead, *, newest: bool, after: int | None) -> "RecordQuerySet":
-        """Return them in the order of the rows that lead to them; the planner would look for such an order in vain."""
+        """Return them in the order of the rows that lead to them; the planner would look for such an order in vain.
+
+        It is told of both sides where the page begins: it would walk the other one from the end.
+        """
         key = f"{lead.relation}__record_id"
-        found = self.records.filter(lead.rows & _beyond(key, newest=newest, after=after))
-        return found.order_by(f"{'-' if newest else ''}{key}").distinct()
+        beyond = _beyond(key, newest=newest, after=after) & _beyond("pk", newest=newest, after=after)
+        found = lead.records.filter(lead.rows & beyond).order_by(f"{'-' if newest else ''}{key}")
+        return found.distinct() if lead.are_many else found
 
 
 def _beyond(key: str, *, newest: bool, after: int | None) -> Q:

@@ -242,7 +242,9 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
 
     def filter_queryset(self, queryset: "RecordQuerySet") -> "RecordQuerySet":
         """Filter by everything that is given; what was taken down or back is left out unless it is asked for."""
-        given = self._given
+        return self._filtered(queryset, self._given)
+
+    def _filtered(self, queryset: "RecordQuerySet", given: dict[str, Any]) -> "RecordQuerySet":
         queryset = queryset if "gone" in given else queryset.live()
         if self._asks_for_words and self._apart:
             queryset = queryset.exclude(pk__in=[seen.record.pk for seen in self._apart])
@@ -265,11 +267,18 @@ class RecordFilter(FilterSet):  # type: ignore[misc]  # django-filter has no typ
     def _lead(self, given: dict[str, Any]) -> browsing.Lead | None:
         """Return the rows by which the records are found in their order, where a filter has some."""
         if given.get("reviewer"):
-            return browsing.Lead("decisions", Q(decisions__reviewer=self._people[given["reviewer"]]))
+            withdrawn = Withdrawal.objects.filter(decision=OuterRef("decisions"))
+            standing = Q(~Exists(withdrawn), decisions__reviewer=self._people[given["reviewer"]])
+            return browsing.Lead("decisions", standing, self._without("reviewer"), are_many=True)
         for names in (("score_from", "score_to"), ("shortest", "longest")):
             if bounds := [_bound(name, given[name]) for name in names if given.get(name) is not None]:
-                return browsing.Lead(BOUNDS[names[0]].relation, Q(*bounds))
+                return browsing.Lead(BOUNDS[names[0]].relation, Q(*bounds), self._without(*names))
         return None
+
+    def _without(self, *names: str) -> "RecordQuerySet":
+        """Return the records that are all that is asked for but these."""
+        given = {name: value for name, value in self._given.items() if name not in names}
+        return self._filtered(Record.objects.for_user(self.by), given)
 
     def _wanted_sources(self, given: dict[str, Any]) -> "Collection[int] | None":
         slug, category = given.get("source"), given.get("category")
