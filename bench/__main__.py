@@ -102,7 +102,7 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         two_workers = 2 * records / program.ingest(path, workers=2)
         floor_claim = rate(floor.claim(connection))
         lin = program.reviewer("lin")
-        program_claim = rate(lambda: program.claim(lin), then=lambda: program.let_go(lin))
+        program_claim = rate(lambda: program.claim(lin), then=program.approve)
         connection.execute("VACUUM ANALYZE")  # else what PostgreSQL does behind the imports is measured along with it
         bare, one, eight = _review()
         path.write_bytes(b"".join(lines(records, SEALED + seed)))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import Group
 from django.core.management import call_command
@@ -21,6 +22,7 @@ from exports.models import Policy
 from exports.options import Options
 from exports.rows import live_lines
 from review import claims
+from review.decisions import Judgement, SaidOfRights, decide
 from review.models import Cause, Claim, Decision, Record, Role, State, User, Verdict
 from review.workflow import move
 
@@ -115,13 +117,18 @@ def stream() -> tuple[float, float, int]:
     return first, perf_counter() - started, lines
 
 
-def claim(by: User) -> object:
+def claim(by: User) -> Claim:
     """Claim the next record, as the queue does."""
     claimed = claims.claim_next(by=by)
     assert claimed is not None
     return claimed
 
 
-def let_go(by: User) -> None:
-    """Put what the person holds out of their reach, so that the next claim takes another record."""
-    Claim.objects.filter(reviewer=by).update(purpose=Claim.Purpose.INSPECT)
+def approve(claimed: Claim) -> None:
+    """Approve the record as it stands, as the person who holds it does before the next claim."""
+    seen, rights = claimed.record.revision_id, SaidOfRights(Decision.RightsSaid.CONFIRM)
+    decide(
+        by=claimed.reviewer,
+        record=claimed.record_id,
+        judgement=Judgement(Verdict.APPROVE, seen, uuid4(), rights=rights),
+    )

@@ -36,15 +36,15 @@ class Wait:
         return f"{self.work:<34}{self.milliseconds:>12,.0f}{self.reach:>12,.0f}{mark}"
 
 
-def rate(call: Callable[[], object], then: Callable[[], object] | None = None) -> float:
-    """Return how often a second `call` can be made; what `then` does in between is not timed."""
+def rate[T](call: Callable[[], T], then: Callable[[T], object] | None = None) -> float:
+    """Return how often a second `call` can be made; what `then` does with each answer is not timed."""
     taken = 0.0
     for _number in range(CALLS):
         started = perf_counter()
-        call()
+        answer = call()
         taken += perf_counter() - started
         if then:
-            then()
+            then(answer)
     return CALLS / taken
 
 

@@ -97,6 +97,8 @@ TEMPLATES = [
     },
 ]
 
+# For the statements of `review.prepared`; no others have parameters when they reach the server.
+_PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
 # The commands of `manage.py` set DATABASE_URL and REDIS_URL for the embedded services before this file is read;
 # the defaults reach nothing, so that tools which only read settings start no server.
 _database = env.db_url("DATABASE_URL", default="postgres:///cqia")
@@ -108,7 +110,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         # Statements of `review.prepared` are kept prepared, all others never are. `?prepare_threshold=None` in
         # DATABASE_URL ends that, for a pooler that hands out another connection for each transaction.
-        "OPTIONS": {"options": "-c lock_timeout=10s -c jit=off", "prepare_threshold": 1} | _database.get("OPTIONS", {}),
+        "OPTIONS": {"options": f"-c lock_timeout=10s -c jit=off {_PLANNED_ONCE}", "prepare_threshold": 1}
+        | _database.get("OPTIONS", {}),
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -38,18 +38,19 @@ def test_deciding_and_getting_the_next_takes_few_statements(lin: User, monkeypat
     assert len(sent) <= AT_MOST, [" ".join(statement.split())[:80] for statement in sent]
 
 
-def test_the_server_keeps_the_statements_prepared(lin: User) -> None:
+def test_the_server_keeps_the_statements_prepared_and_plans_each_once(lin: User) -> None:
     given = record()
     browser = signed_in(lin)
     browser.post(reverse("review:next"), headers=HTMX)
     browser.post(address("decide", given), form(given), headers=HTMX)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT statement FROM pg_prepared_statements")
-        kept = [statement for (statement,) in cursor.fetchall()]
+        cursor.execute("SELECT statement, custom_plans FROM pg_prepared_statements")
+        kept = dict(cursor.fetchall())
     reading = ("FROM review_gold", 'FROM "review_record"', 'FROM "django_session"')
     writing = ("INTO review_claim", "INTO review_decision", "UPDATE review_record", "FROM review_draft")
     for part in (*reading, *writing):
         assert any(part in statement for statement in kept), part
+    assert set(kept.values()) == {0}
 
 
 def test_a_prepared_query_gives_what_the_query_gives() -> None:
