@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ SEALED = 2000
 """Those that are imported beside the sealer."""
 SEALS = 20_000
 """Rows of the history to be sealed a second."""
-CYCLES = 100
+QUICK_CYCLES, FULL_CYCLES = 30, 100
+"""Records that each person decides."""
+CLAIMS_A_CYCLE = 5
 DATABASE = "cqia_bench"
 
 
@@ -49,7 +52,13 @@ def main() -> int:
 
             growth.grow(options.records or GROWN, Path(folder))
             return 0
-        rounds = [_measure(records, seed, Path(folder)) for seed in range(1, repeat + 1)]
+        _migrate()
+        cycles = QUICK_CYCLES if options.quick else FULL_CYCLES
+        rounds = []
+        for seed in range(1, repeat + 1):
+            rounds.append(_measure(records, cycles, seed, Path(folder)))
+            if repeat > 1:
+                print("", f"round {seed}", *chain.from_iterable(rounds[-1]), sep="\n", flush=True)
     print(f"{records:,} records, median of {repeat}\n")
     print(f"{'work':<34}{'floor /s':>12}{'program /s':>12}{'ratio':>9}{'reach':>9}")
     for figures in zip(*(figures for figures, _waits in rounds), strict=True):
@@ -83,9 +92,7 @@ def _migrate() -> None:
     call_command("migrate", verbosity=0)
 
 
-def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[Wait]]:
-    if seed == 1:
-        _migrate()
+def _measure(records: int, cycles: int, seed: int, folder: Path) -> tuple[list[Figure], list[Wait]]:
     from bench import floor, program, reading  # noqa: PLC0415  imports models
     from bench.records import lines  # noqa: PLC0415
 
@@ -100,15 +107,15 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
         program_signatures, program_index = reading.near_duplicate_pass(), reading.search_pass()
         path.write_bytes(b"".join(lines(2 * records, SHARED + seed)))
         two_workers = 2 * records / program.ingest(path, workers=2)
-        floor_claim = rate(floor.claim(connection))
+        floor_claim = rate(floor.claim(connection), CLAIMS_A_CYCLE * cycles)
         lin = program.reviewer("lin")
-        program_claim = rate(lambda: program.claim(lin), then=program.approve)
+        program_claim = rate(lambda: program.claim(lin), CLAIMS_A_CYCLE * cycles, then=program.approve)
         connection.execute("VACUUM ANALYZE")  # else what PostgreSQL does behind the imports is measured along with it
-        bare, one, eight = _review()
+        bare, one, eight = _review(cycles)
         path.write_bytes(b"".join(lines(records, SEALED + seed)))
         with program.sealer():
             sealed_import = records / program.ingest(path)
-            _bare, sealed_one, sealed_eight = _review()
+            _bare, sealed_one, sealed_eight = _review(cycles)
         program.approve_everything(program.reviewer("mei"))
         sealed = reading.seals()
         floor_export = records / floor.copy_out(connection, folder / "floor.jsonl")
@@ -142,13 +149,13 @@ def _measure(records: int, seed: int, folder: Path) -> tuple[list[Figure], list[
     return figures, waits
 
 
-def _review() -> "tuple[float, reviewing.Cycles, reviewing.Cycles]":
+def _review(cycles: int) -> "tuple[float, reviewing.Cycles, reviewing.Cycles]":
     """Measure deciding and getting the next record, and print the milliseconds that a person waits."""
     from bench import reviewing  # noqa: PLC0415  imports models
 
     with reviewing.server() as port:
-        bare = reviewing.bare(port, CYCLES)
-        one, eight = reviewing.measure(port, 1, CYCLES), reviewing.measure(port, 8, CYCLES)
+        bare = reviewing.bare(port, cycles)
+        one, eight = reviewing.measure(port, 1, cycles), reviewing.measure(port, 8, cycles)
     print(f"decide and get the next: {one}; {eight}")
     return bare, one, eight
 

@@ -11,7 +11,7 @@ from bench import floor, program, reading
 from bench.records import lines
 from bench.table import Wait, rate
 
-LITTLE = 10_000
+LITTLE, CLAIMS = 10_000, 500
 HEAVY, HEAVY_MEDIAN = 200_000, 500
 """Records of a file of 500 MB, and the characters of half their answers."""
 
@@ -54,7 +54,7 @@ def _imported(folder: Path, number: int, seed: int, **shape: int) -> float:
 def _claims() -> float:
     """Return how many claims are made a second by one who decides on each record before the next."""
     lin = program.reviewer("lin")
-    return rate(lambda: program.claim(lin), then=program.approve)
+    return rate(lambda: program.claim(lin), CLAIMS, then=program.approve)
 
 
 def _print_exports(folder: Path) -> None:

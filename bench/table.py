@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-CALLS = 500
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -36,16 +34,16 @@ class Wait:
         return f"{self.work:<34}{self.milliseconds:>12,.0f}{self.reach:>12,.0f}{mark}"
 
 
-def rate[T](call: Callable[[], T], then: Callable[[T], object] | None = None) -> float:
+def rate[T](call: Callable[[], T], calls: int, then: Callable[[T], object] | None = None) -> float:
     """Return how often a second `call` can be made; what `then` does with each answer is not timed."""
     taken = 0.0
-    for _number in range(CALLS):
+    for _number in range(calls):
         started = perf_counter()
         answer = call()
         taken += perf_counter() - started
         if then:
             then(answer)
-    return CALLS / taken
+    return calls / taken
 
 
 def median(figures: tuple[Figure, ...]) -> Figure:
