@@ -8,11 +8,13 @@ away. Workers on other machines do not see the folder, and leave the parts alone
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
+from typing import Self
 
 from django.conf import settings
 from django.db import transaction
@@ -31,7 +33,7 @@ from review.refused import Refused
 LEASE = timedelta(seconds=30)
 HEARTBEAT_SECONDS = 3.0
 PAGE_ROWS = 8192
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 1024 * 1024
 
 type Before = Callable[[], object]
 """Called before each page; raises when the work is no longer wanted."""
@@ -127,7 +129,10 @@ def _write(
 ) -> tuple[list[File], Counter[bytes]]:
     kinds: Counter[bytes] = Counter()
     position, renewed = part.after, monotonic()
-    with SourceFiles(folder, part.slug, Options.from_json(release.options), storage.moment_of(release)) as files:
+    with (
+        SourceFiles(folder, part.slug, Options.from_json(release.options), storage.moment_of(release)) as files,
+        _Behind(files) as written,
+    ):
         while position < part.upto:
             before()
             if monotonic() - renewed > HEARTBEAT_SECONDS:
@@ -135,13 +140,40 @@ def _write(
                     raise Overtaken
                 renewed = monotonic()
             upto = min(position + PAGE_ROWS, part.upto)
-            kinds.update(_write_page(release, position, upto, files))
+            kinds.update(_write_page(release, position, upto, written))
             position = upto
             after(position - part.after)
     return files.files, kinds
 
 
-def _write_page(release: Release, after: int, upto: int, written: SourceFiles) -> list[bytes]:
+class _Behind:
+    """Files that are written in another thread, block by block, while the next block is read from the database."""
+
+    def __init__(self, files: SourceFiles) -> None:
+        self._files = files
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def add(self, lines: list[bytes], about: list[bytes]) -> None:
+        """Begin to write a block, once the one before it is written; raises what that one raised."""
+        self._settle()
+        self._writing = self._thread.submit(self._files.add, lines, about)
+
+    def _settle(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing:
+            writing.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        self._thread.shutdown()
+        if kind is None:
+            self._settle()
+
+
+def _write_page(release: Release, after: int, upto: int, written: _Behind) -> list[bytes]:
     """Write the rows at positions `after` + 1 to `upto` and return their kinds."""
     lines: list[bytes] = []
     about: list[bytes] = []
