@@ -37,7 +37,7 @@ _VALUES = {
     "metadata": "to_json(wording.metadata)",
     "answer_from": "to_json(wording.answer_from)",
     "human_verified": "'true'",
-    "copyright": "to_json(said.copyright)",
+    "copyright": "said.copyright",
 }
 FIELDS = tuple(_VALUES)
 """The nine fields, in the order in which they are published."""
@@ -53,7 +53,7 @@ def _object(values: dict[str, str]) -> str:
 
 
 LINE = _object(_VALUES)
-"""One line as SQL, over `wording` (a revision) and `said` (a row with `copyright`)."""
+"""One line as SQL, over `wording` (a revision) and `said` (a row with `copyright`, as JSON)."""
 
 _ALIASED = """(
     SELECT COALESCE(jsonb_agg(name ORDER BY first), '[]') FROM (
@@ -96,8 +96,13 @@ _WORDING = """
 """
 
 _HEAD = """concat('{"id": ', said.id, ', "sha256": "')"""
-_TAIL = """concat('", "licence": ', to_json(said.licence), ', "holder": ', to_json(said.holder), ', "external_id": ',
-    COALESCE(to_json(said.external_id)::text, 'null'), '}')"""
+_TAIL = "concat(said.rights, COALESCE(to_json(said.external_id)::text, 'null'), '}')"
+
+
+def _rights(licence: str, holder: str) -> str:
+    return f"""concat('", "licence": ', to_json({licence}), ', "holder": ', to_json({holder}), ', "external_id": ')"""
+
+
 _KIND = (
     "concat(said.licence, '|', wording.answer_from, CASE WHEN wording.author_id IS NULL THEN '|' ELSE '|edited' END)"
 )
@@ -109,8 +114,9 @@ _FROZEN = f"""
         FROM (
             SELECT LINE AS line, {_HEAD} AS head, {_TAIL} AS tail, {_KIND} AS kind, said.position FROM (
                 SELECT frozen.position, frozen.record_id AS id, frozen.revision_id, frozen.external_id,
-                    COALESCE(rights.published_text, %(no_copyright)s) AS copyright,
-                    COALESCE(rights.licence, %(unknown)s) AS licence, COALESCE(rights.holder, '') AS holder
+                    COALESCE(rights.copyright, to_json(%(no_copyright)s::text)) AS copyright,
+                    COALESCE(rights.licence, %(unknown)s) AS licence,
+                    COALESCE(rights.tail, {_rights("%(unknown)s::text", "''::text")}) AS rights
                 FROM (
                     SELECT * FROM exports_releaserow
                     WHERE release_id = %(release)s AND position > begins.after
@@ -118,7 +124,8 @@ _FROZEN = f"""
                     ORDER BY position OFFSET 0
                 ) frozen
                 LEFT JOIN LATERAL (
-                    SELECT * FROM review_rights WHERE review_rights.id = frozen.rights_id OFFSET 0
+                    SELECT licence, to_json(published_text) AS copyright, {_rights("licence", "holder")} AS tail
+                    FROM review_rights WHERE review_rights.id = frozen.rights_id OFFSET 0
                 ) rights ON true
             ) said {_WORDING} ORDER BY said.position OFFSET 0
         ) one
@@ -182,7 +189,7 @@ def _line(aliases: Mapping[str, Mapping[str, str]] | None) -> tuple[str, dict[st
 
 _GIVEN = f"""
     SELECT LINE, said.place FROM (
-        SELECT asked.place, asked.revision_id, COALESCE(rights.published_text, %(no_copyright)s) AS copyright
+        SELECT asked.place, asked.revision_id, to_json(COALESCE(rights.published_text, %(no_copyright)s)) AS copyright
         FROM unnest(%(revisions)s::bigint[], %(rights)s::bigint[]) WITH ORDINALITY
             AS asked (revision_id, rights_id, place)
         LEFT JOIN LATERAL (
@@ -260,7 +267,8 @@ def _live_page(
     values = [named[name] for name in re.findall(r"%\((\w+)\)s", line)]  # the ORM counts its parameters
     sql = f"""
         SELECT {re.sub(r"%\(\w+\)s", "%s", line)}, said.id FROM (
-            SELECT * FROM ({chosen}) chosen (id, revision_id, copyright) ORDER BY id OFFSET 0
+            SELECT id, revision_id, to_json(copyright) AS copyright
+            FROM ({chosen}) chosen (id, revision_id, copyright) ORDER BY id OFFSET 0
         ) said {_WORDING} ORDER BY said.id
     """  # noqa: S608  the constants of this module, and what the ORM has compiled
     page, lines, size = _Page(), [], 0

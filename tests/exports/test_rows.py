@@ -86,7 +86,7 @@ LABELS = st.lists(TEXTS, max_size=4).map(tuple)
 def test_write_any_text_as_python_does(db: None, texts: dict[str, str], labels: dict[str, tuple[str, ...]]) -> None:
     wording = {**texts, "task_type": {"major": labels["major"], "minor": labels["minor"]}, "domain": labels["domain"]}
     sql = f"""
-        SELECT {rows.LINE} FROM (SELECT %s::text AS copyright) said, (
+        SELECT {rows.LINE} FROM (SELECT to_json(%s::text) AS copyright) said, (
             SELECT %s::text AS instruction, %s::text AS input, %s::text AS output, %s::text AS metadata,
                 (%s::jsonb)::text AS task_type_text, (%s::jsonb)::text AS domain_text, 'llm'::varchar AS answer_from
         ) wording
