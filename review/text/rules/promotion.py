@@ -1,6 +1,6 @@
 """Promotion, and what a page leaves behind in a text that was taken from it."""
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, words
+from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question, replacing, words
 
 _ADVERTISING = (
     *(
@@ -68,24 +68,42 @@ _ADVERTISING = (
         "优惠力度",
         "关注点上",
     ),
+    *("多点赞", "求点赞", "点赞支持", "点赞评论", "点赞、收藏", "点赞，收藏", "点赞➕收藏", "点赞加收藏", "收藏➕关注"),
+    *("关注本品牌", "关注本账号", "关注本小红书", "关注本企业", "关注本店", "上方报名", "正品哦"),
+    *("中奖规则", "开奖时间", "奖品数量", "参与条件", "跨店满", "优惠券满", "欢迎咨询", "咨询交流", "欢迎私信"),
+    *("拼手速", "开业优惠", "旗舰店上线", "关-注"),
 )
-_NOT_AFTER = {"求关注": "(?<!寻)", "关注我": "(?<!不断)"}
+_ONLY_AS = {
+    "求关注": "(?<!寻)求关注",
+    "关注我": "(?<!不断)关注我(?!国|比较|[很挺]?久)",
+    "私信我": "(?<![都们友人别在来不])私信我(?!了)",
+    "公众号": (
+        r"(?:关注|订阅|搜索?|添加|回复|同名|本|我的?|我们的?)[^。！？\n]{0,6}公众号|"
+        r"公众号(?=[:：“\"「【《]|名称|回复|搜索|后台)"
+    ),
+}
+"""Words that are also said of other things: what must stand around them."""
 
 _PROMOTION = Rule(
     id="promotion",
     kind=Kind.FLAG,
     english="Promotion: accounts to follow, codes to scan, links to buy by.",
     chinese="有推广内容：求关注、公众号、扫码、优惠券等。",
-    find=matching("|".join(_NOT_AFTER.get(word, "") + word for word in sorted(_ADVERTISING, key=len, reverse=True))),
+    find=matching("|".join(_ONLY_AS.get(word, word) for word in sorted(_ADVERTISING, key=len, reverse=True))),
     signs=words(*_ADVERTISING),
     caught=(
         answer("更多内容请关注公众号“示例”。"),
         answer("喜欢就点赞收藏吧！"),
         answer("扫码领取资料"),
         answer("喜欢的话记得收藏噢"),
+        answer("整理不易多点赞哟"),
+        answer("数据包私信我"),
     ),
     passed=(
         answer("大家最关注的是价格。"),
+        answer("好多朋友私信我问这件事。"),
+        answer("小程序和微信公众号都要对接。"),
+        answer("关注我比较久的朋友都知道。"),
         answer("他把书收藏在家里。"),
         answer("博物馆可以收藏这些画。"),
         answer("众人号召力"),
@@ -97,7 +115,8 @@ _LEFTOVERS = (
     r"侵(?:权)?[删必]|(?:著作权|版权)归(?:原?作者|本|其|原)|版权所有|(?:原文|本文)(?:链接|地址|来自|来源|首发|转自)|责任编辑|"
     r"(?<=[。！？”」）)])\s{0,4}来源\s?[:：]|"
     r"(?:^|\n)\s{0,4}(?:编辑于|发布于|发表于|来源|作者|编辑|链接)\s?[:：\d]|"
-    r"阅读全文|展开全文|查看更多|点击查看|点击阅读|点击图片|点击下方|点击下载|显示全部|"
+    r"阅读全文|展开全文|查看更多|点击查看|点击阅读|点击图片(?!时)|点击下方|点击下载|显示全部|"
+    r"文章(?:摘自|选自|节选自|转自|来源)|将做法保存到手机|"
     r"[Cc]lick (?:here|to read)|Read more"
 )
 _SOURCE_LEFTOVERS = Rule(
@@ -114,7 +133,9 @@ _SOURCE_LEFTOVERS = Rule(
         *words(
             "本文转自", "责任编辑", "阅读全文", "展开全文", "查看更多", "点击查看", "点击阅读", "点击图片", "点击下方"
         ),
-        *words("点击下载", "显示全部"),
+        *words(
+            "点击下载", "显示全部", "文章摘自", "文章选自", "文章节选自", "文章转自", "文章来源", "将做法保存到手机"
+        ),
         Sign("编", r"(?=辑于?\s?[:：\d])"),
         Sign("布表", r"(?=于\s?[:：\d])"),
         Sign("源者", r"(?=\s?[:：\d])"),
@@ -127,6 +148,7 @@ _SOURCE_LEFTOVERS = Rule(
         answer("正文。\n编辑于 2021-05-01"),
         answer("作者：张三\n正文"),
         answer("他这样回答。来源：某某新闻"),
+        answer("文章摘自《育儿手册》"),
     ),
     passed=(
         answer("这位作者写了三本书。"),
@@ -134,6 +156,19 @@ _SOURCE_LEFTOVERS = Rule(
         answer("收入来源：工资和稿费"),
         answer("他每天阅读一小时。"),
     ),
+)
+
+_MARKS = r"\[(?:话题|品牌|商品|店铺|地点|时刻|用户|笔记)\](?=#)|\[[\u4e00-\u9fff]{1,6}[RH]\]|#\([\u4e00-\u9fff]{1,4}\)"
+_PLATFORM_MARKS = Rule(
+    id="platform_marks",
+    kind=Kind.FLAG,
+    english="Marks of the platform that the text was taken from: codes of emoticons, tags of topics.",
+    chinese="残留来源平台的标记：表情代码、话题标签等，例如“[偷笑R]”“[话题]#”。",
+    find=matching(_MARKS),
+    signs=(Sign("]", r"(?=#)|(?<=[RH]\])"), Sign("#", r"(?=\([\u4e00-\u9fff])")),
+    caught=(answer("真的很好吃[偷笑R]"), answer("#早餐[话题]# #面包[话题]#"), question("有人知道吗？#(狂汗)")),
+    passed=(answer("数组 a[0] 和 b[R]"), answer("他[张三]说过"), answer("#早餐# 与 #(1)")),
+    repair=replacing(_MARKS, ""),
 )
 
 _URL = r"(?i:https?://|(?<![A-Za-z0-9_.])www\.)[^\s\u3000-\u303f\u4e00-\u9fff\uff00-\uffef<>\"'`)\]}]+"
@@ -150,9 +185,10 @@ _WEB_ADDRESS = Rule(
 
 _IMAGE = (
     r"!\[[^\]\n]{0,200}\]\([^)\n]{0,2000}\)|<img\b\s[^>]{0,200}src=[\"']https?:[^>]{0,500}>|[\[【(（](?:图片|图|配图|表情|动图|视频)\d{0,3}[\]】)）]|"
-    r"(?:如|见|详见|参见|看)(?:下|上|左|右)?(?:面)?图(?:片?所示|片?中|\s?\d{1,2}|[一二三四五六七八九十])?(?![书腾片形])|"
-    r"(?<!一)(?:下|上|左|右)图(?:所示|中|是|为)?(?!片)|(?<![地版导题意蓝贴])图 ?\d{1,2}(?!\d|\.\d)|在图片[里中]|封面图|"
-    r"(?:^|(?<=[\s（(，。、！？~～]))图(?:中|里)(?:有|是|为|的|可)|(?<=[（(])图[一二三四五六七八九十]"
+    r"(?:如|见|详见|参见|看)(?:下|上|左|右)?(?:面)?图(?:片?所示|片?中|\s?\d{1,2}|[一二三四五六七八九十])?(?![书腾片形、])|"
+    r"(?<!一)(?:下|上|左|右)图(?:所示|中|是|为)?(?!片)|(?<![地版导题意蓝贴])图 ?\d{1,2}(?!\d|\.\d)|"
+    r"在图片?[里中上]|封面图|(?:^|(?<=[\s（(，。、！？~～]))图[中里]|(?<=[（(])图[一二三四五六七八九十]|图片[左右][上下]角|"
+    r"(?:最后|第[一二三四五六七八九]|前[两三四五六几])(?:一)?张图"
 )
 _IMAGE_REFERENCE = Rule(
     id="image_reference",
@@ -165,7 +201,7 @@ _IMAGE_REFERENCE = Rule(
         Sign("<", "(?=img)"),
         Sign(
             "图频情",
-            r"(?<=[\[【(（如见看下上左右面动配].)|(?=\s?\d)|(?<=封面.)|(?<=[\[【(（].{2})|(?=[中里一二三四五六七八九十])",
+            r"(?<=[\[【(（如见看下上左右面动配].)|(?=\s?\d)|(?<=封面.)|(?<=[\[【(（].{2})|(?=[中里上一二三四五六七八九十])|(?<=[张在].)|(?=片[左右])",
         ),
     ),
     caught=(
@@ -176,6 +212,10 @@ _IMAGE_REFERENCE = Rule(
         answer("先加热[图片]再搅拌"),
         answer("日常饮食（图中有整理好的）"),
         answer("（图四为图解。）"),
+        answer("很好看。图中制服是百搭的"),
+        answer("最后一张图是使用方法"),
+        answer("步骤都放在图里啦"),
+        answer("理由写在图片上了"),
     ),
     passed=(
         answer("他去图书馆看书。"),
@@ -186,6 +226,7 @@ _IMAGE_REFERENCE = Rule(
         answer("地图2 已更新"),
         answer("地图中的河流"),
         answer("他企图一一说服"),
+        answer("通过看图、听音来记单词"),
     ),
 )
 
@@ -196,8 +237,14 @@ FAMILY = Family(
     (
         _PROMOTION,
         _SOURCE_LEFTOVERS,
+        _PLATFORM_MARKS,
         _WEB_ADDRESS,
         _IMAGE_REFERENCE,
+        _PLATFORM_MARKS.repairing(
+            "remove_platform_marks",
+            "Removes codes of emoticons and the marks of topics that a platform writes.",
+            "删去平台的表情代码和话题标记。",
+        ),
         _PROMOTION.dropping("drop_promotion", "Drops records with promotion.", "丢弃含有推广内容的记录。"),
         _IMAGE_REFERENCE.dropping(
             "drop_image_reference",

@@ -21,13 +21,15 @@ _NAMED = (
     "title|name|topic|keyword|keywords|content|question|answer|text|input|output|year|author|number|num|length|section|"
     "sections|director|genre|region|placeholder"
 )
+_BESIDE = r"[\u4e00-\u9fff《》“”「」（），。：、？！]"
+"""Beside which a name in braces is a slot of a sentence, not a piece of a program."""
 _NOTHING = "None|none|nan|NaN|null|NULL|undefined"
 _SLOT = "|".join(
     (
         rf"\{{\{{\s{{0,3}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}}\}}",
-        rf"\{{(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\}}",
+        rf"(?<={_BESIDE})\{{(?:{_NAMED})\}}|\{{(?:{_NAMED})\}}(?={_BESIDE})|\{{[\u4e00-\u9fff]{{1,8}}\}}",
         rf"<(?:{_NAMED.upper()})>",
-        r"【(?:标题|书名|片名|关键词|主题|姓名|作者|此处填写[^】]{0,10})】",
+        rf"(?<={_BESIDE})【(?:标题|书名|片名|关键词|主题|姓名|作者)】|【此处填写[^】]{{0,10}}】",
         *(rf"{left}(?:\s{{0,3}}|{_NOTHING}){right}" for left, right in ("《》", "“”", "「」")),
     )
 )
@@ -51,7 +53,13 @@ _UNFILLED_SLOT = Rule(
         question("如何评价“”？"),
         answer("<TITLE>是一部好电影。"),
     ),
-    passed=(question("集合 {1, 2, 3} 有几个子集？"), answer("function f() { return x; }"), question("《红楼梦》")),
+    passed=(
+        question("集合 {1, 2, 3} 有几个子集？"),
+        answer("function f() { return x; }"),
+        question("《红楼梦》"),
+        answer("title={title} dataIndex="),
+        answer("题玉泉溪\n【作者】湘中女子"),
+    ),
 )
 
 FAMILY = Family(

@@ -34,14 +34,14 @@ _MODEL_VOICE = Rule(
     passed=(answer("作为人工智能专业的学生，他很努力。"), answer("我是医生，不是机器人。"), answer("总体而言不错")),
 )
 
-_FORMULA = r"(?:^|[\n。！？!?])\s{0,4}((?:总之|总的来说|总而言之|综上所述|综上)[，,：:]?)"
+_FORMULA = r"(?:^|[\n。！？!?])\s{0,4}((?:总之|总的来说|总体来说|总体而言|总而言之|综上所述|综上)[，,：:]?)"
 _CLOSING_FORMULA = Rule(
     id="closing_formula",
     kind=Kind.FLAG,
     english="A sentence opens with a stock phrase of summing up, as models like to end with.",
     chinese="有模型惯用的总结套话，例如“总之”“总的来说”。",
     find=matching(_FORMULA, ("output",)),
-    signs=words("总之", "总的来说", "总而言之", "综上"),
+    signs=words("总之", "总的来说", "总体来说", "总体而言", "总而言之", "综上"),
     caught=(answer("有三点原因。总之，要多练习。"), answer("第一点。\n综上所述，可以采用。")),
     passed=(answer("他这个人总之是不肯来的。"), answer("把总的来说一说")),
 )
