@@ -10,6 +10,8 @@ from cqia_site import embedded
 
 WITHOUT_SERVICES = {"help", "version", "makemessages", "compilemessages", "startapp", "startproject", "record_states"}
 HELP_OPTIONS = {"-h", "--help", "--version"}
+NOBODY_READS = 141
+"""The status that a shell gives a program whose reader is gone, as in `doctor | head -1`."""
 
 
 def needs_services(arguments: list[str]) -> bool:
@@ -44,9 +46,13 @@ def main() -> int:
                 if speaks_english(os.environ):
                     speak_english()
             execute_from_command_line(sys.argv)
+            sys.stdout.flush()
     except embedded.Unavailable as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes as it ends
+        return NOBODY_READS
     except KeyboardInterrupt:
         return 130
     return 0

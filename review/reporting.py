@@ -42,6 +42,8 @@ class ReportingCommand(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise CommandError(_("The database is in the way: %(reason)s") % {"reason": reason}) from error
+        except BrokenPipeError:
+            raise  # nobody reads on: that is no fault of the disk
         except OSError as error:
             where = error.filename or ""
             said = {"reason": error.strerror or error, "path": where}

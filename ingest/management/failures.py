@@ -30,6 +30,8 @@ def in_one_sentence() -> Iterator[None]:
             _("The database refuses to work (%(what)s). What was taken in stays; mend that and run the command again.")
             % {"what": what}
         ) from error
+    except BrokenPipeError:
+        raise  # nobody reads on: that is no fault of a file
     except OSError as error:
         raise CommandError(_("A file cannot be read or written (%(what)s).") % {"what": error}) from error
     except KeyboardInterrupt:

@@ -48,3 +48,19 @@ def test_services_that_cannot_be_had_are_one_sentence(tmp_path: Path) -> None:
     )
     assert (refused.returncode, refused.stdout) == (1, "")
     assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_reader_that_is_gone_ends_a_command_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "help", "--commands"],
+        check=False,
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (manage.NOBODY_READS, "")
