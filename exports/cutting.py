@@ -58,20 +58,22 @@ _DRAWN = """
     ),
 """
 _LEFT_OUT = "UNION ALL SELECT slug, 'not-in-mix', count(*) FROM ranked WHERE NOT is_in GROUP BY slug"
+# Few records are judged by several people: they are found once, not asked for record by record.
 _AGREEMENT = """
-    SELECT count(*) FILTER (WHERE said.number > 1), count(*) FILTER (WHERE said.number > 1 AND said.kind = 'review'),
-        count(*) FILTER (WHERE said.kind = 'settle')
-    FROM exports_releaserow frozen
-    CROSS JOIN LATERAL (
-        SELECT verdict.kind, (
-            SELECT count(*) FROM review_decision decision
-            WHERE decision.record_id = frozen.record_id AND decision.round = verdict.round
-                AND decision.kind = 'review'
-                AND NOT EXISTS (SELECT FROM review_withdrawal gone WHERE gone.decision_id = decision.id)
-        ) AS number
-        FROM review_decision verdict WHERE verdict.id = frozen.verdict_id
-    ) said
-    WHERE frozen.release_id = %s
+    WITH verdicts AS (
+        SELECT verdict.record_id, verdict.round, verdict.kind
+        FROM exports_releaserow frozen JOIN review_decision verdict ON verdict.id = frozen.verdict_id
+        WHERE frozen.release_id = %s
+    ),
+    several AS (
+        SELECT decision.record_id, decision.round FROM review_decision decision
+        WHERE decision.kind = 'review'
+            AND NOT EXISTS (SELECT FROM review_withdrawal gone WHERE gone.decision_id = decision.id)
+        GROUP BY decision.record_id, decision.round HAVING count(*) > 1
+    )
+    SELECT count(several), count(several) FILTER (WHERE verdicts.kind = 'review'),
+        count(*) FILTER (WHERE verdicts.kind = 'settle')
+    FROM verdicts LEFT JOIN several USING (record_id, round)
 """
 
 

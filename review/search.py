@@ -136,7 +136,7 @@ def labelled(records: "RecordQuerySet", kind: str, label: str) -> "RecordQuerySe
     mark, bears = f"_mark_{kind}", f"_bears_{kind}"
     own = SearchText.objects.filter(record=OuterRef("pk")).annotate(bears=Q(labels__contains=[filed]))
     asked = records.alias(**{mark: _mark(found), bears: Subquery(own.values("bears"))})
-    return asked.filter(Q(pk__in=_loose(holding)) | Q(**{mark: 1, bears: True}))
+    return asked.filter(Q(pk__in=_loose(holding)) | Q((mark, 1), (bears, True)))  # the bit first: it costs nothing
 
 
 def filed_as(kind: str, label: str) -> str:

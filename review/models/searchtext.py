@@ -40,7 +40,7 @@ class SearchText(models.Model):
         verbose_name_plural = _("search texts")
         indexes: ClassVar = [
             models.Index(fields=["record"], name="review_searchtext_loose", condition=Q(run=None)),
-            models.Index(fields=["length"], name="review_searchtext_length"),
+            models.Index(fields=["length"], include=["record"], name="review_searchtext_by_length"),
             models.Index(Length("text"), name="review_searchtext_cut"),
         ]
 
