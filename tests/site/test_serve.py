@@ -20,7 +20,7 @@ import pytest
 from cqia_site.management.commands.serve import _is_first
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("gunicorn", "celery", "bin/postgres", "valkey-server")
+PROGRAMS = ("gunicorn", "celery:app worker", "celery:app beat", "bin/postgres", "valkey-server")
 
 
 @pytest.fixture(scope="module")

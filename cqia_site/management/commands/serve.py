@@ -106,15 +106,17 @@ class Command(BaseCommand):
             listener = stack.enter_context(_listen(host, port))
             beats = stack.enter_context((settings.DATA_DIR / "beat.lock").open("ab"))
             web = Child(_("web server"), _web_command(listener), [listener.fileno()])
-            worker = Child(_("worker"), _worker_command(workers, beat=_is_first(beats.fileno())))
+            worker = Child(_("worker"), _worker_command(workers))
+            clock = [Child(_("clock"), _celery("beat", "--pidfile="))] if _is_first(beats.fileno()) else []
+            children = [web, worker, *clock]
             hang_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
             for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
                 stack.callback(signal.signal, number, signal.signal(number, lambda *_: asked_to_stop.set()))
             try:
-                self.serve([web, worker], listener, asked_to_stop)
+                self.serve(children, listener, asked_to_stop)
             finally:
                 asked_to_stop.clear()
-                _stop([web, worker], at_once=asked_to_stop)
+                _stop(children, at_once=asked_to_stop)
 
     def serve(self, children: Sequence[Child], listener: socket.socket, asked_to_stop: threading.Event) -> None:
         """Keep the children running until asked to stop, and say where the site is once it answers."""
@@ -159,20 +161,13 @@ def _web_command(listener: socket.socket) -> list[str]:
     return ["-m", "gunicorn", "cqia_site.wsgi:application", "--preload", *bind, *threads, *patience]
 
 
-def _worker_command(processes: int, *, beat: bool) -> list[str]:
-    options = ["--concurrency", str(processes), "--loglevel", "WARNING", "--hostname", f"serve{os.getpid()}@%h"]
+def _worker_command(processes: int) -> list[str]:
+    return _celery("worker", "--concurrency", str(processes), "--hostname", f"serve{os.getpid()}@%h")
+
+
+def _celery(*words: str) -> list[str]:
     quiet = ["-W", "ignore:You're running the worker with superuser"]  # its messages are JSON, which runs nothing
-    return [
-        *quiet,
-        "-m",
-        "celery",
-        "-q",
-        "-A",
-        "cqia_site.celery:app",
-        "worker",
-        *options,
-        *(["--beat"] if beat else []),
-    ]
+    return [*quiet, "-m", "celery", "-q", "-A", "cqia_site.celery:app", *words, "--loglevel", "WARNING"]
 
 
 def _is_first(lock: int) -> bool:
