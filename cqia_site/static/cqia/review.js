@@ -24,9 +24,8 @@
     for (const [selector, act] of acts) if (on(selector)) { event.preventDefault(); event.stopPropagation(); act(on(selector)); }
   }, true);
 
-  document.addEventListener("toggle", (event) => {
-    if (event.target.open && event.target.matches?.(".bar details")) event.target.querySelector("button, input").focus();
-  }, true);
+  const enter = (menu) => { if (menu.open && menu.matches?.(".bar details")) menu.querySelector("button, input").focus(); };
+  document.addEventListener("toggle", (event) => enter(event.target), true);
 
   /* Keys: those printed on the buttons. Never while an input method composes, never while typing, but for chords. */
   document.addEventListener("compositionend", () => { composed = performance.now(); }, true);
@@ -60,6 +59,7 @@
     if (!button) return false;
     event.preventDefault();
     button.click();
+    if (button.matches("summary")) enter(button.parentElement);  // `toggle` comes later, and the next key may come before it
     return true;
   }
 
