@@ -20,7 +20,7 @@ from bench.table import Figure, Wait, median, rate
 if TYPE_CHECKING:
     from bench import reviewing
 
-QUICK_RECORDS, FULL_RECORDS = 10_000, 100_000
+QUICK_RECORDS, FULL_RECORDS = 6_000, 100_000
 GROWN = 1_000_000
 SHARED = 1000
 """Above the seeds of the rounds: the records that two workers import are others."""

@@ -76,7 +76,9 @@ def test_sign_in_and_a_day_of_keys(open_page: OpenPage, lin: User) -> None:
     assert of(rejected).get().reason == "wrong"
 
     key = "() => { document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 's', bubbles: true}));"
-    assert page.evaluate(f"{key} return document.activeElement.name; }}") == "skip_reason", "before another key can come"
+    assert page.evaluate(f"{key} return document.activeElement.name; }}") == "skip_reason", (
+        "before another key can come"
+    )
     page.keyboard.type("要问同事")
     page.keyboard.press("Enter")
     lies_there(page, last)
