@@ -13,6 +13,8 @@ _SLOT = re.compile(r"\{([^{}]*)\}")
 _PAIRS = {"《": "》", "〈": "〉", "“": "”", "‘": "’", "「": "」", "『": "』", '"': '"'}
 _INNER = {"《": "〈", "》": "〉", "“": "‘", "”": "’"}
 _WHITE = re.compile(r"\s+")
+_MET = re.compile(r"([《》“”])\1+")
+"""Marks that meet where another one between them went."""
 _FINE, _COARSE, _FINE_BELOW = 50, 100, 500
 
 
@@ -43,6 +45,7 @@ def within(marks: str, title: str) -> str:
     if opening in title or closing in title:
         nested = {opening: _INNER[opening], closing: _INNER[closing]} if _is_balanced(title, opening, closing) else {}
         title = "".join(nested.get(sign, "") if sign in marks else sign for sign in title)
+        title = title if nested else _MET.sub(r"\1", title)
     return f"{opening}{title}{closing}"
 
 
