@@ -142,8 +142,8 @@ def _broker() -> Found:
 def _worker() -> Found:
     is_there = health.has_worker()
     advice = _(
-        "Start one: `systemctl start cqia-worker@1` where the units of docs/operating.md are installed, else"
-        " `manage.py serve`, which runs it together with the site."
+        "Start one: `systemctl start cqia-worker@1` where the units of docs/operating.md are installed, `docker compose"
+        " up -d worker` where compose.yaml is used, else `manage.py serve`, which runs it together with the site."
     )
     return is_there, _("answers") if is_there else _("none answers"), advice
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from review.flags import Places, places
 from review.models import State
 from review.text import copying
 from review.text.rules import Texts
-from review.text.signature import content_hash_of, duplicate_key
+from review.text.signature import content_hash_of, duplicate_key, joined_labels
 
 if TYPE_CHECKING:
     from review.models import Source
@@ -86,6 +88,10 @@ class Entry:
     """The same of its score; nothing where nobody asked for one."""
     revision: int = 0
 
+    def __reduce__(self) -> tuple[type["Entry"], tuple[object, ...]]:
+        """Go between processes as what it is made of: Python's own way asks for every attribute by its name."""
+        return Entry, _MADE_OF(self)
+
     @property
     def state(self) -> State:
         return State.WAITING if self.is_answered else State.UNANSWERED
@@ -93,6 +99,9 @@ class Entry:
     def wanted(self, rule: "Looks") -> int:
         """Return how many decisions are wanted, by the source's rule for second looks."""
         return rule.wanted(self.key, length=self.length, answer_from=self.answer_from, is_flagged=bool(self.flags))
+
+
+_MADE_OF = attrgetter(*Entry.__slots__)
 
 
 class Prepared(NamedTuple):
@@ -119,9 +128,9 @@ def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
 def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
     said = [text.encode() for text in texts[:4]]
     answer_from = texts.answer_from or ""
-    content = content_hash_of((*said, answer_from.encode()), (texts.major, texts.minor, texts.domain))
+    labels, labels_hashed = _packed(tuple(texts.major), tuple(texts.minor), tuple(texts.domain))
+    content = content_hash_of((*said, answer_from.encode()), labels_hashed)
     instruction, given, output, metadata = map(copying.data, said)
-    labels = copying.jsonb({"major": texts.major, "minor": texts.minor}) + copying.jsonb(texts.domain)
     return Entry(
         duplicate_key(*texts[:3]),
         content,
@@ -139,6 +148,13 @@ def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
         score=_score(candidate),
         flags=tuple([copying.text(rule) + copying.jsonb([tuple(s) for s in spans]) for rule, spans in flags.items()]),
     )
+
+
+@lru_cache(maxsize=256)
+def _packed(major: tuple[str, ...], minor: tuple[str, ...], domain: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """Return labels as their columns hold them, and as they are hashed; the records of a source have few of them."""
+    columns = copying.jsonb({"major": major, "minor": minor}) + copying.jsonb(domain)
+    return columns, joined_labels(major, minor, domain)
 
 
 def _score(candidate: Candidate) -> bytes:

@@ -29,6 +29,7 @@ urlpatterns = [
     path("", queue.show, name="queue"),
     path("next/", queue.take, name="next"),
     path("records/", records.index, name="records"),
+    path("records/number/", records.counted, name="records-number"),
     path("records/bulk/", bulk.begin, name="bulk-new"),
     path("bulk/", bulk.index, name="bulk"),
     path("bulk/<int:pk>/", bulk.show, name="bulk-action"),

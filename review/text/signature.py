@@ -32,13 +32,17 @@ def content_hash(  # noqa: PLR0913 -- a revision's content has these eight parts
 ) -> bytes:
     """32 bytes that change with every change of a revision's content, be it one blank or the order of its labels."""
     texts = [_encoded(text) for text in (instruction, input, output, metadata, answer_from)]
-    return content_hash_of(texts, (major, minor, domain))
+    return content_hash_of(texts, joined_labels(major, minor, domain))
 
 
-def content_hash_of(texts: Iterable[bytes], labels: Iterable[Sequence[str]]) -> bytes:
-    """The same of texts that are encoded already, in the order of :func:`content_hash`, and of the three lists."""
-    lists = [b"".join([_encoded(label) + _ITEM_END for label in given]) for given in labels]
-    return hashlib.sha256(_FIELD_END.join([*texts, *lists])).digest()
+def content_hash_of(texts: Iterable[bytes], labels: bytes) -> bytes:
+    """The same of texts that are encoded already, in the order of :func:`content_hash`, and of ``joined_labels``."""
+    return hashlib.sha256(_FIELD_END.join([*texts, labels])).digest()
+
+
+def joined_labels(*lists: Sequence[str]) -> bytes:
+    """What goes into the hash for the three lists of labels."""
+    return _FIELD_END.join([b"".join([_encoded(label) + _ITEM_END for label in given]) for given in lists])
 
 
 def _canonical(text: str) -> bytes:

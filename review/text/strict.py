@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self, cast
 
 import orjson
@@ -303,10 +303,11 @@ def string_list(value: object, pointer: str) -> tuple[str, ...]:
         raise _wrong_type(value, pointer, "array")
     if len(value) > MAX_LABELS:
         raise Malformed("too_many", pointer, length=len(value), limit=MAX_LABELS)
-    for position, label in enumerate(value):
-        if type(label) is not str or len(label) > MAX_LABEL_CHARACTERS or not _is_storable(label):
+    labels = tuple(value)
+    if not _ONLY_TEXT.issuperset(map(type, labels)) or not _are_sound(labels):
+        for position, label in enumerate(labels):
             text_field(label, f"{pointer}/{position}", max_characters=MAX_LABEL_CHARACTERS)
-    return tuple(value)
+    return labels
 
 
 def object_field(value: object, pointer: str) -> dict[str, object]:
@@ -325,6 +326,7 @@ def boolean_field(value: object, pointer: str) -> bool:
 
 _KEY_END = re.compile(rb'"[ \t\r\n]*+:')
 _TOO_LARGE = float(1 << 63)
+_ONLY_TEXT = frozenset({str})
 _SPACE = " \t\r\n"
 _LITERALS = ("true", "false", "null")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -462,6 +464,12 @@ def _check_characters(text: str, pointer: str) -> None:
     """Refuse the two kinds of characters that PostgreSQL cannot hold."""
     if not _is_storable(text):
         raise Malformed("nul" if "\x00" in text else "lone_surrogate", pointer)
+
+
+@lru_cache(maxsize=256)
+def _are_sound(labels: tuple[str, ...]) -> bool:
+    """Whether all of these may be labels; remembered, since the records of a source have few different ones."""
+    return all(len(label) <= MAX_LABEL_CHARACTERS and _is_storable(label) for label in labels)
 
 
 def _is_storable(text: str) -> bool:

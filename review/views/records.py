@@ -8,7 +8,8 @@ from django import forms
 from django.core.cache import cache
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -68,6 +69,11 @@ class Leaf:
     has_earlier: bool
     has_later: bool
 
+    @property
+    def is_only(self) -> bool:
+        """Whether there are no others."""
+        return not self.has_earlier and not self.has_later
+
     @classmethod
     def of(cls, choice: browsing.Choice, place: dict[str, Any]) -> "Leaf":
         """Return the page that is meant."""
@@ -91,13 +97,11 @@ def index(request: Request) -> HttpResponse:
     choice = asked.choice()
     leaf = Leaf.of(choice, place.cleaned_data)
     words = asked.form.cleaned_data["q"]
-    number = _number(asked, choice)
     context |= {
         "rows": rows_of(leaf.ids, words, by=request.user, sources=asked.sources),
         "leaf": leaf,
         "sort": place.cleaned_data["sort"] or "newest",
-        "number": min(number, browsing.COUNTED),
-        "is_more": number > browsing.COUNTED,
+        **_number(asked, leaf),
         "lag": search.lag() if asked.needs_index else 0,
         "words": words,
         "vocabulary": vocabulary(),
@@ -107,6 +111,18 @@ def index(request: Request) -> HttpResponse:
         "later": _address(asked, place, after=leaf.ids[-1]) if leaf.ids and leaf.has_later else "",
     }
     return page(request, "review/records.html", context)
+
+
+@require_safe
+@for_reviewers
+def counted(request: Request) -> HttpResponse:
+    """Count the records that are asked for; remembered while somebody leafs through them."""
+    asked = RecordFilter(request.GET, by=request.user)
+    if problems := asked.problems():
+        return HttpResponseBadRequest(" ".join(problems.values()))
+    found = asked.choice().count()
+    cache.set(_remembered(asked), found, COUNT_SECONDS)
+    return render(request, "review/records.html#number", _told(found) | {"is_alone": True})
 
 
 def _fields(asked: RecordFilter) -> dict[str, list[Any]]:
@@ -136,13 +152,23 @@ def _address(asked: RecordFilter, place: PlaceForm, **where: int) -> str:
     return f"?{query.urlencode()}"
 
 
-def _number(asked: RecordFilter, choice: browsing.Choice) -> int:
-    """Return how many records are meant, as far as they are counted; remembered while somebody leafs through them."""
-    key = f"records:{sha256(f'{asked.by.pk}?{_query(asked)}'.encode()).hexdigest()}"  # each sees their own part
-    if (known := cache.get(key)) is None:
-        known = choice.count()
-        cache.set(key, known, COUNT_SECONDS)
-    return int(known)
+def _number(asked: RecordFilter, leaf: Leaf) -> dict[str, Any]:
+    """Return how many records are meant; where nobody has counted them yet, the page asks for that once it is shown."""
+    if leaf.is_only:
+        return _told(len(leaf.ids))
+    if (known := cache.get(_remembered(asked))) is not None:
+        return _told(known)
+    return {"number": len(leaf.ids), "is_more": True, "is_counted": False}
+
+
+def _told(found: int) -> dict[str, Any]:
+    """Return what a count that goes no further than COUNTED says."""
+    return {"number": min(found, browsing.COUNTED), "is_more": found > browsing.COUNTED, "is_counted": True}
+
+
+def _remembered(asked: RecordFilter) -> str:
+    """Return under which key a count is kept: each person sees their own part."""
+    return f"records:{sha256(f'{asked.by.pk}?{_query(asked)}'.encode()).hexdigest()}"
 
 
 def rows_of(ids: "Sequence[int]", words: str = "", *, by: "User", sources: "Iterable[Source]") -> list[Row]:

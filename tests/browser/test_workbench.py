@@ -71,6 +71,7 @@ def test_sign_in_and_a_day_of_keys(open_page: OpenPage, lin: User) -> None:
     assert (after.revision.output, after.revision.author) == (f"{edited.revision.output} 改 a r s", lin)
 
     page.keyboard.press("r")
+    page.keyboard.press("a")  # is none of the panel's keys, and approves nothing while it is open
     page.keyboard.press("1")
     lies_there(page, skipped)
     assert of(rejected).get().reason == "wrong"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
+NUMBER = "/review/records/number/"
 LIST = "/review/records/"
 
 
@@ -107,6 +108,7 @@ def test_each_filter_finds_what_it_says(lin: User, gao: User) -> None:
     for asked, expected in cases:
         assert shown(client, **asked) == pks(*expected), asked
         assert client.get(LIST, asked).context["number"] == len(expected), asked
+        assert client.get(NUMBER, asked).context["number"] == len(expected), asked
 
 
 def test_near_duplicates_are_listed_and_marked(lin: User) -> None:
@@ -145,8 +147,28 @@ def test_the_count_is_exact_up_to_a_bound(lin: User, monkeypatch: pytest.MonkeyP
     add_records("zhihu", [candidate() for _number in range(4)])
     monkeypatch.setattr(browsing, "COUNTED", 4)
     assert "4 records" in signed_in(lin).get(LIST).content.decode()
+    assert "4 records" in signed_in(lin).get(NUMBER).content.decode()
     monkeypatch.setattr(browsing, "COUNTED", 3)
     assert "3+ records" in signed_in(lin).get(f"{LIST}?state=waiting").content.decode()
+    assert "3+ records" in signed_in(lin).get(f"{NUMBER}?state=waiting").content.decode()
+
+
+def test_a_page_of_several_is_shown_before_anybody_counts(lin: User, gao: User) -> None:
+    add_records("zhihu", [candidate() for _number in range(27)])
+    for person in (lin, gao):
+        client, asked = signed_in(person), "source=zhihu"
+        page = client.get(f"{LIST}?{asked}&size=25").content.decode()
+        assert "25+ records" in page
+        assert f'hx-get="{NUMBER}?{asked}"' in page
+        counted = client.get(f"{NUMBER}?{asked}").content.decode()
+        assert "27 records" in counted
+        assert ("all 27 of the filter" in counted) == (person == gao)  # for the bar that reviewers do not have
+        again = client.get(f"{LIST}?{asked}&size=25").content.decode()
+        assert "27 records" in again
+        assert NUMBER not in again
+    answer = signed_in(lin).get(f"{NUMBER}?colour=red&state=sideways")
+    assert answer.status_code == 400
+    assert "There is no such filter." in answer.content.decode()
 
 
 def test_matches_are_marked_as_text(lin: User) -> None:

@@ -40,7 +40,10 @@
     }
     const open = document.querySelector(".bar details[open]");
     const key = CSS.escape(event.key.toLowerCase());
-    if (open && press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) return;
+    if (open) {  // no other key counts: a slip behind the one that opened it would decide
+      if (!press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) press(event, `summary[data-key="${key}"]`, open);
+      return;
+    }
     if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .tools > *, .views > *)[data-key="${key}"]:not(:disabled)`)) return;
     const field = document.querySelector(`[data-focus-key="${key}"]`);
     if (field) { event.preventDefault(); field.focus(); return; }

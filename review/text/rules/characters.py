@@ -10,7 +10,7 @@ _EATEN = (
     r"|\x07(?:lpha|pprox|ngle|st|rc(?:sin|cos|tan)|mp)(?![a-z])"
     r"|\x0b(?:ec|arphi|arepsilon|dots|ert|ee)(?![a-z])"
     r"|\t(?:heta|imes|riangle(?:q|left|right)?|ilde|frac|herefore|extbf|extrm)(?![a-z])"
-    r"|(?<=[$\\{}()=+\-^_0-9a-zA-Z])\t(?:ext|an|au|o)(?=[\s{\\(_^$])"
+    r"|\t(?<=[$\\{}()=+\-^_0-9a-zA-Z]\t)(?:ext|an|au|o)(?=[\s{\\(_^$])"
     r"|\n(?:eq|abla|otin|subseteq)(?![a-z])"
 )
 _LETTERS = {"\f": "f", "\r": "r", "\x08": "b", "\x07": "a", "\x0b": "v", "\t": "t", "\n": "n"}

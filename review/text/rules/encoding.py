@@ -60,7 +60,8 @@ def _as_gbk(leads: Iterable[int], trails: Iterable[int]) -> str:
 
 _LEADS = _as_gbk(_FIRST, _OTHERS)
 _AS_GBK = re.compile(f"[{_LEADS}][{_as_gbk((*_FIRST, *_OTHERS), (*_FIRST, *_OTHERS))}]{{3,}}")
-_AS_LATIN = re.compile(r"(?:[\u00c2-\u00ef][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,2})+")
+_LATIN = r"[\u00c2-\u00ef][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,2}"
+_AS_LATIN = re.compile(f"{_LATIN}(?:{_LATIN})*")
 _CHINESE = re.compile(r"[\n -~\u2010-\u2027\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 _LEAST = 6
 """How many bytes beyond ASCII what was meant must hold, to be no accident."""

@@ -37,7 +37,8 @@ class _Prefilter:
 
     def asked(self, texts: Texts) -> list[Rule]:
         """Return the rules that may find something, in their order."""
-        text = f"{QUESTION}{BEGIN}{texts.instruction}{END}{BEGIN}{texts.input}{END}{BEGIN}{texts.output}{END}{ENDS}"
+        given = f"{BEGIN}{texts.input}{END}" if texts.input else ""
+        text = f"{QUESTION}{BEGIN}{texts.instruction}{END}{given}{BEGIN}{texts.output}{END}{ENDS}"
         bound, free = self._looks
         signs = bound(text) + free(text)
         if not signs:

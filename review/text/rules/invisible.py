@@ -52,7 +52,10 @@ _ODD_SPACES = Rule(
 )
 
 _BLANKS = r" \t\u3000\u00a0"
-_INNER = re.compile(rf"(?<![{_BLANKS}])[{_BLANKS}]++(?=\n)|\n{{4,}}+")
+_INNER = re.compile(
+    "|".join(rf"{blank}(?<![{_BLANKS}].)[{_BLANKS}]*+(?=\n)" for blank in (" ", r"\t", r"\u3000", r"\u00a0"))
+    + r"|\n\n\n\n++"
+)
 
 
 def _find_edges(texts: Texts) -> list[Span]:

@@ -1,8 +1,11 @@
 """Labels outside a controlled vocabulary, and an answer whose author nobody knows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import lru_cache
 
-from review.text.rules.shape import Family, Kind, Rule, Span, Texts
+from review.text.rules.shape import Family, Find, Kind, Rule, Span, Texts
+
+type Labels = tuple[str, ...]
 
 PREFERRED = {
     "书": "图书",
@@ -28,8 +31,26 @@ PREFERRED = {
     "选择题目": "选择题",
     "摘要生成": "摘要",
     "分类任务": "分类",
+    "小程序": "微信小程序",
+    "autism": "自闭症儿童",
+    "barrier_free": "无障碍",
+    "data_science": "数据科学",
+    "environmental_science": "环境科学",
+    "intimate_relationship": "亲密关系",
+    "lesser_known_major": "冷门专业",
+    "social_science": "社会学",
+    "law": "法律",
+    "psychology": "心理学",
+    "medicine": "医疗",
+    "medical": "医疗",
+    "finance": "金融",
+    "history": "历史",
+    "education": "教育",
+    "literature": "文学",
+    "general": "通用",
+    "encyclopedia": "百科",
 }
-"""Words that are used for the same label, and the one to prefer."""
+"""Words that are used for the same label, some of them English, and the one to prefer."""
 _PREFERRED = frozenset(PREFERRED)
 
 
@@ -43,12 +64,15 @@ def _labelled(
     return Texts("问题？", "", "这是一个完整的回答。", "", major, minor, domain, names=names)
 
 
-def _lists(texts: Texts) -> tuple[tuple[str, Sequence[str]], ...]:
-    return ("major", texts.major), ("minor", texts.minor), ("domain", texts.domain)
+def _by_list(is_meant: Callable[[Labels], bool]) -> Find:
+    """Return the finder of the lists of labels that are meant; remembered, for a source has few different ones."""
+    remembered = lru_cache(maxsize=256)(is_meant)
 
+    def find(texts: Texts) -> list[Span]:
+        lists = (("major", texts.major), ("minor", texts.minor), ("domain", texts.domain))
+        return [Span(name, 0, 0) for name, labels in lists if labels and remembered(tuple(labels))]
 
-def _find_repeated(texts: Texts) -> list[Span]:
-    return [Span(name, 0, 0) for name, labels in _lists(texts) if len(labels) != len(set(labels))]
+    return find
 
 
 _REPEATED_LABEL = Rule(
@@ -56,7 +80,7 @@ _REPEATED_LABEL = Rule(
     kind=Kind.FLAG,
     english="A label is given twice.",
     chinese="同一个标签重复出现。",
-    find=_find_repeated,
+    find=_by_list(lambda labels: len(labels) != len(set(labels))),
     caught=(_labelled(minor=("选择题", "选择题")),),
     passed=(_labelled(minor=("选择题", "填空题")),),
 )
@@ -77,18 +101,14 @@ _LABEL_IS_SOURCE = Rule(
 )
 
 
-def _find_variants(texts: Texts) -> list[Span]:
-    return [Span(name, 0, 0) for name, labels in _lists(texts) if not _PREFERRED.isdisjoint(labels)]
-
-
 _LABEL_VARIANT = Rule(
     id="label_variant",
     kind=Kind.FLAG,
     english="A label is another word for one that is preferred, such as 书 for 图书.",
     chinese="标签用了另一种叫法，例如“书”应为“图书”。",
-    find=_find_variants,
-    caught=(_labelled(domain=("书",)), _labelled(domain=("医学", "百科"))),
-    passed=(_labelled(domain=("图书", "医疗")),),
+    find=_by_list(lambda labels: not _PREFERRED.isdisjoint(labels)),
+    caught=(_labelled(domain=("书",)), _labelled(domain=("医学", "百科")), _labelled(domain=("心理学", "psychology"))),
+    passed=(_labelled(domain=("图书", "医疗")), _labelled(domain=("javascript", "前端"))),
 )
 
 

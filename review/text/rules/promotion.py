@@ -1,6 +1,19 @@
 """Promotion, and what a page leaves behind in a text that was taken from it."""
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question, replacing, words
+from review.text.rules.shape import (
+    FIELDS,
+    Family,
+    Kind,
+    Rule,
+    Sign,
+    Span,
+    Texts,
+    answer,
+    matching,
+    question,
+    replacing,
+    words,
+)
 
 _ADVERTISING = (
     *(
@@ -74,12 +87,15 @@ _ADVERTISING = (
     *("拼手速", "开业优惠", "旗舰店上线", "关-注"),
 )
 _ONLY_AS = {
-    "求关注": "(?<!寻)求关注",
-    "关注我": "(?<!不断)关注我(?!国|比较|[很挺]?久)",
-    "私信我": "(?<![都们友人别在来不])私信我(?!了)",
-    "公众号": (
-        r"(?:关注|订阅|搜索?|添加|回复|同名|本|我的?|我们的?)[^。！？\n]{0,6}公众号|"
-        r"公众号(?=[:：“\"「【《]|名称|回复|搜索|后台)"
+    "求关注": "求(?<!寻求)关注",
+    "关注我": "关注(?<!不断关注)我(?!国|比较|[很挺]?久)",
+    "私信我": "私(?<![都们友人别在来不]私)信我(?!了)",
+    "公众号": "|".join(
+        [
+            *(rf"{said}[^。！？\n]{{0,6}}公众号" for said in ("关注", "订阅", "搜索?", "添加", "回复", "同名", "本")),
+            *(rf"我{said}[^。！？\n]{{0,6}}公众号" for said in ("的?", "们的?")),
+            r"公众号(?=[:：“\"「【《]|名称|回复|搜索|后台)",
+        ]
     ),
 }
 """Words that are also said of other things: what must stand around them."""
@@ -110,21 +126,33 @@ _PROMOTION = Rule(
     ),
 )
 
+_BYLINE = r"\s{0,4}(?:编辑于|发布于|发表于|来源|作者|编辑|链接)\s?[:：\d]"
+_BEHIND_A_SENTENCE = "|".join(rf"(?<=[。！？”」）)]\s{{{blanks}}}来源)" for blanks in range(5))
 _LEFTOVERS = (
-    r"(?:未经(?:作者)?(?:许可|授权)[^。\n]{0,12})?(?:禁止|谢绝|请勿|严禁|不得)转载|转载(?:请|自|于|原创|声明|[:：])|"
-    r"侵(?:权)?[删必]|(?:著作权|版权)归(?:原?作者|本|其|原)|版权所有|(?:原文|本文)(?:链接|地址|来自|来源|首发|转自)|责任编辑|"
-    r"(?<=[。！？”」）)])\s{0,4}来源\s?[:：]|"
-    r"(?:^|\n)\s{0,4}(?:编辑于|发布于|发表于|来源|作者|编辑|链接)\s?[:：\d]|"
-    r"阅读全文|展开全文|查看更多|点击查看|点击阅读|点击图片(?!时)|点击下方|点击下载|显示全部|"
-    r"文章(?:摘自|选自|节选自|转自|来源)|将做法保存到手机|"
-    r"[Cc]lick (?:here|to read)|Read more"
+    r"未经(?:作者)?(?:许可|授权)[^。\n]{0,12}(?:禁止|谢绝|请勿|严禁|不得)转载",
+    *(f"{forbidden}转载" for forbidden in ("禁止", "谢绝", "请勿", "严禁", "不得")),
+    r"转载(?:请|自|于|原创|声明|[:：])|侵权?[删必]|著作权归(?:原?作者|本|其|原)|版权归(?:原?作者|本|其|原)|版权所有",
+    *(f"{text}(?:链接|地址|来自|来源|首发|转自)" for text in ("原文", "本文")),
+    rf"责任编辑|来源(?:{_BEHIND_A_SENTENCE})\s?[:：]|\n{_BYLINE}",
+    r"阅读全文|展开全文|查看更多|点击查看|点击阅读|点击图片(?!时)|点击下方|点击下载|显示全部",
+    r"文章(?:摘自|选自|节选自|转自|来源)|将做法保存到手机|Click (?:here|to read)|click (?:here|to read)|Read more",
 )
+_in_text = matching("|".join(_LEFTOVERS))
+_at_the_beginning = matching(rf"\A(?!\s{{0,3}}\n){_BYLINE}")
+
+
+def _find_leftovers(texts: Texts) -> list[Span]:
+    return sorted(
+        [*_in_text(texts), *_at_the_beginning(texts)], key=lambda span: (FIELDS.index(span.field), span.start)
+    )
+
+
 _SOURCE_LEFTOVERS = Rule(
     id="source_leftovers",
     kind=Kind.FLAG,
     english="Leftovers of the page that the text was taken from: reprint notes, bylines, “click to read”.",
     chinese="残留来源页面的内容：转载声明、作者编辑署名、“点击阅读”等。",
-    find=matching(_LEFTOVERS),
+    find=_find_leftovers,
     signs=(
         *words("转载", "侵删", "侵权删", "侵必", "侵权必", "著作权归", "版权归", "版权所有", "原文链接", "原文地址"),
         *words(
@@ -184,18 +212,24 @@ _WEB_ADDRESS = Rule(
 )
 
 _IMAGE = (
-    r"!\[[^\]\n]{0,200}\]\([^)\n]{0,2000}\)|<img\b\s[^>]{0,200}src=[\"']https?:[^>]{0,500}>|[\[【(（](?:图片|图|配图|表情|动图|视频)\d{0,3}[\]】)）]|"
-    r"(?:如|见|详见|参见|看)(?:下|上|左|右)?(?:面)?图(?:片?所示|片?中|\s?\d{1,2}|[一二三四五六七八九十])?(?![书腾片形、])|"
-    r"(?<!一)(?:下|上|左|右)图(?:所示|中|是|为)?(?!片)|(?<![地版导题意蓝贴])图 ?\d{1,2}(?!\d|\.\d)|"
-    r"在图片?[里中上]|封面图|(?:^|(?<=[\s（(，。、！？~～]))图[中里]|(?<![企版盗地意试蓝])图[一二三四五六七八九](?![个些波改下起般样直定时一])|图片[左右][上下]角|"
-    r"(?:最后|第[一二三四五六七八九]|前[两三四五六几])(?:一)?张图"
+    r"!\[[^\]\n]{0,200}\]\([^)\n]{0,2000}\)|<img\b\s[^>]{0,200}src=[\"']https?:[^>]{0,500}>",
+    *(rf"{opening}(?:图片|图|配图|表情|动图|视频)\d{{0,3}}[\]】)）]" for opening in (r"\[", "【", r"\(", "（")),
+    *(
+        rf"{told}[下上左右]?面?图(?:片?所示|片?中|\s?\d{{1,2}}|[一二三四五六七八九十])?(?![书腾片形、])"
+        for told in ("如", "见", "详见", "参见", "看")
+    ),
+    *(rf"{side}(?<!一.)图(?:所示|中|是|为)?(?!片)" for side in "下上左右"),
+    r"图(?<![地版导题意蓝贴].) ?\d{1,2}(?!\d|\.\d)|在图片?[里中上]|封面图",
+    r"图(?<=^.)[中里]|图(?<=[\s（(，。、！？~～].)[中里]",
+    r"图(?<![企版盗地意试蓝].)[一二三四五六七八九](?![个些波改下起般样直定时一])|图片[左右][上下]角",
+    r"最后一?张图|第[一二三四五六七八九]一?张图|前[两三四五六几]一?张图",
 )
 _IMAGE_REFERENCE = Rule(
     id="image_reference",
     kind=Kind.FLAG,
     english="The text refers to an image that is not there.",
     chinese="文中提到并不存在的图片，例如“如图所示”“[图片]”。",
-    find=matching(_IMAGE),
+    find=matching("|".join(_IMAGE)),
     signs=(
         Sign("[", r"(?<=!\[)"),
         Sign("<", "(?=img)"),

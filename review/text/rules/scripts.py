@@ -1,10 +1,11 @@
 """Traditional characters in simplified text, and letters and digits of double width."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question
+from review.text.rules.shape import Family, Kind, Rule, Sign, Span, Texts, answer, matching, question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +30,29 @@ def simplified(text: str) -> str:
     return _converter()(text)
 
 
+_traditional = matching(f"[{TRADITIONAL}]+")
+_KANA = re.compile("[\u3041-\u309f\u30a1-\u30fa]")
+_BESIDE = 10
+"""Characters on either side in which two kana say that this is Japanese; one alone is a fashion in Chinese."""
+
+
+def _find_traditional(texts: Texts) -> list[Span]:
+    return [span for span in _traditional(texts) if not _is_japanese(getattr(texts, span.field), span)]
+
+
+def _is_japanese(text: str, span: Span) -> bool:
+    return len(_KANA.findall(text, max(0, span.start - _BESIDE), span.end + _BESIDE)) > 1
+
+
 _TRADITIONAL_CHARACTERS = Rule(
     id="traditional_characters",
     kind=Kind.FLAG,
     english="Traditional characters in simplified text; the simplified ones are proposed.",
     chinese="简体文本里混有繁体字，附有简体建议。",
-    find=matching(f"[{TRADITIONAL}]+"),
+    find=_find_traditional,
     signs=(Sign(TRADITIONAL),),
     caught=(answer("这个問題很简单。"), question("請问現在几点？")),
-    passed=(answer("乾隆皇帝，皇后，瞭望塔，著名作家"), answer("宫商角徵羽"), answer("这个问题很简单。")),
+    passed=(answer("乾隆皇帝，皇后，瞭望塔，著名作家"), answer("宫商角徵羽"), answer("これは日本語の問題です")),
     repair=simplified,
 )
 

@@ -27,9 +27,9 @@ _NOTHING = "None|none|nan|NaN|null|NULL|undefined"
 _SLOT = "|".join(
     (
         rf"\{{\{{\s{{0,3}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}}\}}",
-        rf"(?<={_BESIDE})\{{(?:{_NAMED})\}}|\{{(?:{_NAMED})\}}(?={_BESIDE})|\{{[\u4e00-\u9fff]{{1,8}}\}}",
+        rf"\{{(?<={_BESIDE}\{{)(?:{_NAMED})\}}|\{{(?:{_NAMED})\}}(?={_BESIDE})|\{{[\u4e00-\u9fff]{{1,8}}\}}",
         rf"<(?:{_NAMED.upper()})>",
-        rf"(?<={_BESIDE})【(?:标题|书名|片名|关键词|主题|姓名|作者)】|【此处填写[^】]{{0,10}}】",
+        rf"【(?<={_BESIDE}【)(?:标题|书名|片名|关键词|主题|姓名|作者)】|【此处填写[^】]{{0,10}}】",
         *(rf"{left}(?:\s{{0,3}}|{_NOTHING}){right}" for left, right in ("《》", "“”", "「」")),
     )
 )
