@@ -24,9 +24,8 @@ COLUMNS = (
 )
 
 
-def prepare(connection: Connection[Any], lines: Iterable[bytes]) -> bytes:
-    """Make the table and return the rows as COPY takes them: nothing but the server is timed then."""
-    connection.execute(TABLE)
+def prepare(lines: Iterable[bytes]) -> bytes:
+    """Return the rows as COPY takes them: nothing but the server is timed then."""
     return b"".join(_row(number, json.loads(line)) for number, line in enumerate(lines, start=1))
 
 
@@ -41,7 +40,8 @@ def _row(number: int, record: dict[str, Any]) -> bytes:
 
 
 def copy_in(connection: Connection[Any], rows: bytes) -> float:
-    """Load the rows in one COPY and return the seconds it took, commit included."""
+    """Make the table anew, load the rows in one COPY and return the seconds that took, commit included."""
+    connection.execute(TABLE)
     started = perf_counter()
     into = f"COPY bench_floor ({COLUMNS}) FROM STDIN"
     with connection.transaction(), connection.cursor() as cursor, cursor.copy(into) as copy:

@@ -63,7 +63,7 @@ def _print_exports(folder: Path) -> None:
         with path.open("wb") as file:
             file.writelines(lines(10 * LITTLE, 9))
         with path.open("rb") as file:
-            floor.copy_in(connection, floor.prepare(connection, file))
+            floor.copy_in(connection, floor.prepare(file))
         bare = 10 * LITTLE / floor.copy_out(connection, folder / "floor.jsonl")
     seconds, records = program.build("v0.9")
     first, streamed, sent = program.stream()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -48,4 +49,5 @@ class Meter:
         self._bar.update(self._task, completed=done, description=words)
         if self._bar.disable and time.monotonic() - self._said_at >= LINE_SECONDS:
             self._said_at = time.monotonic()
-            self._say(f"{words}, {done * 100 // max(sum(self._sizes), 1)} %")
+            with suppress(BrokenPipeError):  # that nobody reads on is no reason to stop the import
+                self._say(f"{words}, {done * 100 // max(sum(self._sizes), 1)} %")

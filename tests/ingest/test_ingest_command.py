@@ -279,3 +279,15 @@ def test_counts_of_a_resumed_job_are_those_of_the_whole_job(settings: Settings) 
     assert Chunk.objects.count() == 1
     assert counted(run("--resume", job.pk)[0]) == {"read": 10, "new": 10}
     assert fresh(job).attempt == 1
+
+
+def test_an_import_goes_on_when_nobody_reads_its_progress(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise BrokenPipeError(text)
+
+    monkeypatch.setattr("ingest.management.progress.LINE_SECONDS", 0)
+    with pytest.raises(BrokenPipeError):  # of the last line, which manage.py answers without a word
+        call_command("ingest", str(ten), "--source", "zhihu", stdout=Closed(), stderr=io.StringIO())
+    job = Job.objects.get()
+    assert (job.state, job.error_code, Record.objects.count()) == (Job.State.DONE, "", 10)
