@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from review import claims
 from review.models import Licence, Record, User
@@ -101,3 +101,12 @@ def test_all_of_a_long_answer_can_be_read_above_the_bar(open_page: OpenPage, giv
     assert end is not None
     assert bar is not None
     assert end["y"] + end["height"] <= bar["y"]
+
+
+def test_the_number_of_records_comes_behind_the_list(open_page: OpenPage, gao: User, lin: User) -> None:
+    add_records("zhihu", [candidate() for _number in range(30)])
+    for person, all_of_them in ((gao, ["all 30 of the filter"]), (lin, [])):
+        page = open_page(person)
+        page.goto("/review/records/?size=25")
+        expect(page.locator("#number")).to_have_text("30 records")
+        assert page.locator("#number-of-all").all_inner_texts() == all_of_them
