@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("instruction", "input", "output", "metadata")
 LABELS = ("major", "minor", "domain")
+SAID = ("reason", "question", "skip_reason")
 RIGHTS = ("rights_said", "licence", "holder", "copyright_text", "source_address")
 LONGEST_SITTING = 24 * 3600
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
@@ -196,7 +197,7 @@ class RecordForm(forms.Form):
 
     def typed(self) -> dict[str, str]:
         """Return all that was typed, valid or not, as it is shown again and kept as a draft: one string a field."""
-        given = {name: self.data.get(name, "") for name in (*TEXTS, "answer_from", *RIGHTS, "reason")}
+        given = {name: self.data.get(name, "") for name in (*TEXTS, "answer_from", *RIGHTS, *SAID)}
         labels = {name: cast("QueryDict", self.data).getlist(name) for name in LABELS}
         given |= {name: "\n".join(one_line(label) for label in words) for name, words in labels.items()}
         return {name: unix(value).replace("\x00", "") for name, value in given.items() if name in self.data}

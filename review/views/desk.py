@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from review import access, blind
 from review.beside import Beside, beside
 from review.decisions import LOOKED_AT, OPEN
-from review.forms import LABELS, TEXTS, Reason, RecordForm, one_line, started_now, unix
+from review.forms import LABELS, SAID, TEXTS, Reason, RecordForm, one_line, started_now, unix
 from review.models import (
     NO_COPYRIGHT_STATED,
     AnswerFrom,
@@ -138,6 +138,7 @@ class Desk:
     draft: Draft | None = None
     opinions: list[Decision] = field(default_factory=list)
     refused: Refused | None = None
+    tried: str = ""
     request_id: UUID = field(default_factory=uuid4)
 
     @property
@@ -258,7 +259,9 @@ def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "Us
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
-    return Desk(record, claim, beside(record, by=by), mine, editable, merged, None, _opinions(record, by), refused)
+    desk = Desk(record, claim, beside(record, by=by), mine, editable, merged, None, _opinions(record, by), refused)
+    desk.tried = form.data.get("verdict", "")
+    return desk
 
 
 def lay_out_typed(record: Record, form: RecordForm, *, by: "User") -> Desk:
@@ -297,7 +300,7 @@ def shown(record: Record, revision: "Revision") -> dict[str, str]:
         | {name: "\n".join(one_line(label) for label in given) for name, given in labels.items()}
         | {"answer_from": revision.answer_from or record.source.answer_from}
         | _rights_shown(InEffect.of(record))
-        | {"reason": ""}
+        | dict.fromkeys(SAID, "")
     )
 
 

@@ -66,11 +66,10 @@ def decide(request: Request, pk: int) -> HttpResponse:
 @for_reviewers
 def skip(request: Request, pk: int) -> HttpResponse:
     """Put the record aside and go on to the next."""
-    record, form = find_record(pk, by=request.user), RecordForm(request.POST)
-    _keep(request, record, form)
-    claims.skip_record(
-        by=request.user, record=pk, reason=request.POST.get("skip_reason", "").replace("\x00", "")[:2000]
-    )
+    typed = request.POST.copy()
+    reason = typed.pop("skip_reason", [""])[-1].replace("\x00", "")[:2000]
+    _keep(request, find_record(pk, by=request.user), RecordForm(typed))
+    claims.skip_record(by=request.user, record=pk, reason=reason)
     return take_next(request, Queue.of(request.POST), _done(request, _("Skipped #%(record)s"), pk))
 
 

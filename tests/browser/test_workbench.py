@@ -316,3 +316,49 @@ def test_the_heartbeat_tells_of_a_lost_claim(open_page: OpenPage, lin: User, mei
     claims.claim_next(by=mei)
     page.clock.fast_forward(130_000)
     expect(page.locator("#draft-note")).to_contain_text("Your claim has ended")
+
+
+def test_undo_leaves_what_was_just_typed_on_the_record_before_the_person(open_page: OpenPage, lin: User) -> None:
+    first, second = record(), record()
+    page = open_page(lin)
+    take_first(page, first)
+    page.keyboard.press("a")
+    lies_there(page, second)
+    page.keyboard.press("3")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("刚打的字")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    lies_there(page, first)
+    page.goto(f"/review/records/{second.pk}/")
+    expect(page.locator("#id_output")).to_have_value(f"{second.revision.output}刚打的字")
+
+
+def test_a_reason_in_words_of_ones_own_by_keys_alone(open_page: OpenPage, lin: User) -> None:
+    rejected, escalated, last = (record() for _ in range(3))
+    page = open_page(lin)
+    take_first(page, rejected)
+    page.keyboard.press("r")
+    page.keyboard.press("9")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Say why")
+    expect(page.locator('[name="reason"]')).to_be_focused()
+    page.keyboard.type("文不对题")
+    page.wait_for_timeout(SETTLES)
+    page.keyboard.press("Enter")
+    lies_there(page, escalated)
+    assert of(rejected).get().reason == "文不对题"
+
+    page.keyboard.press("e")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Say why")
+    expect(page.locator('[name="question"]')).to_be_focused()
+    page.keyboard.type("取哪一种")
+    expect(page.locator("#draft-note")).to_contain_text("Draft saved")
+    page.reload()
+    lies_there(page, escalated)
+    page.keyboard.press("e")
+    expect(page.locator('[name="question"]')).to_have_value("取哪一种")
+    page.keyboard.press("Enter")
+    lies_there(page, last)
+    assert of(escalated).get().reason == "取哪一种"

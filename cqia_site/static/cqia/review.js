@@ -24,7 +24,9 @@
     for (const [selector, act] of acts) if (on(selector)) { event.preventDefault(); event.stopPropagation(); act(on(selector)); }
   }, true);
 
-  const enter = (menu) => { if (menu.open && menu.matches?.(".bar details")) menu.querySelector("button, input").focus(); };
+  const enter = (menu) => {
+    if (menu.open && menu.matches?.(".bar details") && !menu.querySelector(".panel :focus")) menu.querySelector("button, input").focus();
+  };
   document.addEventListener("toggle", (event) => enter(event.target), true);
 
   /* Keys: those printed on the buttons. Never while an input method composes, never while typing, but for chords. */
@@ -44,7 +46,7 @@
       if (!press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) press(event, `summary[data-key="${key}"]`, open);
       return;
     }
-    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .tools > *, .views > *)[data-key="${key}"]:not(:disabled)`)) return;
+    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .lead *, .tools > *, .views > *)[data-key="${key}"]:not(:disabled)`)) return;
     const field = document.querySelector(`[data-focus-key="${key}"]`);
     if (field) { event.preventDefault(); field.focus(); return; }
     if (event.key === "?" && document.getElementById("keys")) { event.preventDefault(); showKeys(); }
@@ -61,7 +63,7 @@
     const button = [...within.querySelectorAll(selector)].find(isShown);
     if (!button) return false;
     event.preventDefault();
-    button.click();
+    if (button.matches("input")) button.focus(); else button.click();
     if (button.matches("summary")) enter(button.parentElement);  // `toggle` comes later, and the next key may come before it
     return true;
   }
@@ -277,19 +279,22 @@
 
   /* htmx: what is under way, what failed, what has come. */
   const isOfTheRecord = (event) => event.detail.target?.id === "workbench";
+  const sendsTheRecord = (node) => form()?.contains(node);
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!isOfTheRecord(event)) return;
-    clearTimeout(draftTimer);
     clearTimeout(lookTimer);
-    draftTimer = 0;
-    draftRequest?.abort();
     lookRequest?.abort();
     keepNow();
+    if (!sendsTheRecord(event.detail.elt)) { if (draftTimer) saveDraft(); return; }  // what is typed stays behind: an undo takes its place
+    clearTimeout(draftTimer);
+    draftTimer = 0;
+    draftRequest?.abort();
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (!isOfTheRecord(event)) return;
     const isDone = event.detail.xhr.status < 300 && !event.detail.xhr.getResponseHeader("HX-Redirect");
-    if (isDone && workbench()) localStorage.removeItem(store());
+    if (isDone && workbench() && sendsTheRecord(event.detail.requestConfig.elt)) localStorage.removeItem(store());
+    for (const menu of document.querySelectorAll(".bar details[open]")) menu.open = false;  // else it closes the one that comes open
   });
   document.addEventListener("htmx:afterSwap", (event) => { if (isOfTheRecord(event)) begin(); });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
@@ -308,6 +313,7 @@
     restore();
     for (const field of document.querySelectorAll(".words input")) markNewLabel(field);
     if (view) { showView(); look(); }
+    document.querySelector(".bar details[open] [data-enter]")?.focus();
   }
   begin();
   beat();
