@@ -241,7 +241,10 @@ def _check_may_decide(record: Record, around: Around, by: "User", judgement: Jud
         raise Refused(_("This record was taken down or its import was taken back. There is nothing left to decide."))
     # Before all that tells whether others have decided on it.
     if any(d.reviewer_id == by.pk and d.kind != Decision.Kind.SETTLE for d in _counted(record, made)):
-        raise Refused(_("You have decided on this record already."), ground=Ground.FORBIDDEN)
+        raise Refused(
+            _("You have decided on this record already. To change it, take that decision back first."),
+            ground=Ground.FORBIDDEN,
+        )
     if record.state not in OPEN:
         raise Refused(_("This record has been decided meanwhile. Your text is kept below."))
     if record.revision_id != judgement.seen_revision:

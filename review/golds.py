@@ -18,6 +18,7 @@ from review.models import (
     GoldAnswer,
     Pause,
     Record,
+    Skip,
     State,
     Verdict,
     Withdrawal,
@@ -194,6 +195,22 @@ def undo(*, by: "User", decision: Decision) -> Claim:
     Withdrawal.objects.create(decision=decision, kind=Withdrawal.Kind.UNDO, by=by)
     decisions.keep_typed(decision, by)
     return claims.claim_gold(by=by, record=decision.record_id)
+
+
+@transaction.atomic
+def unskip(*, by: "User", record: int) -> Claim:
+    """Give the person a record again that they have put aside, gold as any other."""
+    access.check_review(by)
+    skipped = Skip.objects.filter(record=record, reviewer=by)
+    if not skipped.exists():
+        raise Refused(_("You have not put this record aside."))
+    skipped.delete()
+    stands = Record.objects.select_related("source").get(pk=record)
+    is_gold = Gold.objects.filter(record=record, retired_at=None).exists()
+    if is_gold and stands.state in {State.APPROVED, State.REJECTED}:
+        access.check_source(by, stands.source)
+        return claims.claim_gold(by=by, record=record)
+    return claims.claim_record(by=by, record=stands)
 
 
 def with_scores(golds: "QuerySet[Gold]") -> "QuerySet[Gold]":

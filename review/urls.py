@@ -38,6 +38,7 @@ urlpatterns = [
     path("records/<int:pk>/claim/", workbench.claim, name="record-claim"),
     path("records/<int:pk>/decide/", workbench.decide, name="record-decide"),
     path("records/<int:pk>/skip/", workbench.skip, name="record-skip"),
+    path("records/<int:pk>/unskip/", workbench.unskip, name="record-unskip"),
     path("records/<int:pk>/release/", workbench.release, name="record-release"),
     path("records/<int:pk>/draft/", workbench.save_draft, name="record-draft"),
     path("records/<int:pk>/look/", workbench.look, name="record-look"),

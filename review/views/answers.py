@@ -18,7 +18,7 @@ from review.refused import Ground, Refused
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
-    from review.models import User
+    from review.models import Decision, User
 
 STATUS = {Ground.FORBIDDEN: 403, Ground.CONFLICT: 409, Ground.INVALID: 422}
 
@@ -32,11 +32,15 @@ class Request(HttpRequest):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The line that tells what was just done; `undo` is the decision that can be taken back from it."""
+    """The line that tells what was just done; `undo` is the decision that can be taken back from it.
+
+    `skipped` is the record that was put aside instead, to be taken up again.
+    """
 
     text: str = ""
-    undo: int | None = None
+    undo: "Decision | None" = None
     is_bad: bool = False
+    skipped: int | None = None
 
 
 type View[Response: HttpResponseBase] = Callable[..., Response]

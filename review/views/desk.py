@@ -166,6 +166,11 @@ class Desk:
         return self.refused.fields if self.refused else {}
 
     @property
+    def asks(self) -> str:
+        """The verdict whose panel asks for the reason that is missing; empty when none is."""
+        return self.tried if "reason" in self.errors else ""
+
+    @property
     def texts(self) -> list[TextBox]:
         """The texts, in the order of reading."""
         labels = {"instruction": _("Instruction"), "input": _("Input"), "output": _("Answer")}

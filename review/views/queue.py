@@ -141,7 +141,7 @@ def last_status(request: Request) -> Status:
     last = decisions.last_decision(request.user)
     kept = list(messages.get_messages(request))
     text = str(kept[-1]) if kept else (decided(last) if last else "")
-    return Status(text, last.pk if last else None, is_bad=bool(kept) and kept[-1].level >= messages.WARNING)
+    return Status(text, last, is_bad=bool(kept) and kept[-1].level >= messages.WARNING)
 
 
 def decided(decision: Decision) -> str:

@@ -1,5 +1,6 @@
 """The workbench: one record to read, edit, label and decide on."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -59,7 +60,7 @@ def decide(request: Request, pk: int) -> HttpResponse:
         _keep(request, record, form)
         desk = lay_out_again(find_record(pk, by=request.user), form, refused, by=request.user)
         return show_desk(request, desk, queue, last_status(request), code=refusal(refused))
-    return take_next(request, queue, Status(decided(decision), decision.pk))
+    return take_next(request, queue, Status(decided(decision), decision))
 
 
 @require_POST
@@ -70,7 +71,24 @@ def skip(request: Request, pk: int) -> HttpResponse:
     reason = typed.pop("skip_reason", [""])[-1].replace("\x00", "")[:2000]
     _keep(request, find_record(pk, by=request.user), RecordForm(typed))
     claims.skip_record(by=request.user, record=pk, reason=reason)
-    return take_next(request, Queue.of(request.POST), _done(request, _("Skipped #%(record)s"), pk))
+    status = replace(_done(request, _("Skipped #%(record)s"), pk), skipped=pk)
+    return take_next(request, Queue.of(request.POST), status)
+
+
+@require_POST
+@for_reviewers
+def unskip(request: Request, pk: int) -> HttpResponse:
+    """Put a record that the person has just put aside before them again."""
+    queue = Queue.of(request.POST)
+    find_record(pk, by=request.user)
+    try:
+        held = golds.unskip(by=request.user, record=pk)
+    except Refused as refused:
+        return _not_undone(request, queue, refused)
+    if not request.htmx:
+        return SeeOther(queue.address("review:record", pk))
+    status = _done(request, _("Took #%(record)s up again"), pk)
+    return show_desk(request, lay_out(find_record(pk, by=request.user), by=request.user, claim=held), queue, status)
 
 
 @require_POST
@@ -143,8 +161,7 @@ def repair(request: Request, pk: int) -> HttpResponse:
         _keep(request, record, RecordForm(typed))
     if not request.htmx:
         return SeeOther(queue.address("review:record", pk))
-    last = decisions.last_decision(request.user)
-    status = Status(_("Mended; look at it before you decide."), last.pk if last else None)
+    status = Status(_("Mended; look at it before you decide."), decisions.last_decision(request.user))
     return show_desk(request, lay_out(record, by=request.user), queue, status)
 
 
@@ -179,8 +196,7 @@ def _not_undone(request: Request, queue: Queue, refused: Refused) -> HttpRespons
 
 
 def _done(request: Request, sentence: str, record: int) -> Status:
-    last = decisions.last_decision(request.user)
-    return Status(sentence % {"record": record}, last.pk if last else None)
+    return Status(sentence % {"record": record}, decisions.last_decision(request.user))
 
 
 def _keep(request: Request, record: "Record", form: RecordForm) -> None:

@@ -86,6 +86,10 @@ def test_sign_in_and_a_day_of_keys(open_page: OpenPage, lin: User) -> None:
     assert Skip.objects.get(record=skipped).reason == "要问同事"
 
     page.keyboard.press("u")
+    lies_there(page, skipped)
+    assert not Skip.objects.exists()
+    expect(page.locator("#status")).to_contain_text(f"Undo #{rejected.pk}")
+    page.keyboard.press("u")
     lies_there(page, rejected)
     assert not of(rejected).exists()
     expect(page.locator("#status")).to_contain_text(f"Took back the decision on #{rejected.pk}")
@@ -362,3 +366,34 @@ def test_a_reason_in_words_of_ones_own_by_keys_alone(open_page: OpenPage, lin: U
     page.keyboard.press("Enter")
     lies_there(page, last)
     assert of(escalated).get().reason == "取哪一种"
+
+
+def test_a_comment_half_written_survives_its_drawer_and_its_page(open_page: OpenPage, lin: User) -> None:
+    given = record()
+    page = open_page(lin)
+    take_first(page, given)
+    page.keyboard.press("c")
+    page.locator("#id_comment").focus()
+    page.keyboard.type("请核对")
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    expect(page.locator("#id_comment")).to_have_value("请核对")
+    page.reload()
+    lies_there(page, given)
+    page.keyboard.press("c")
+    expect(page.locator("#id_comment")).to_have_value("请核对")
+    page.locator("#id_comment").press("Control+Enter")
+    expect(page.locator(".comments")).to_contain_text("请核对")
+    expect(page.locator("#id_comment")).to_have_value("")
+    assert not Decision.objects.exists()
+
+
+def test_the_day_begins_with_a_key_on_the_home_page(open_page: OpenPage, lin: User) -> None:
+    given = record()
+    page = open_page(lin)
+    page.goto("/")
+    page.keyboard.press("n")
+    lies_there(page, given)
+    page.goto("/")
+    page.keyboard.press("n")
+    lies_there(page, given)

@@ -173,6 +173,21 @@ def test_the_page_answers_like_for_any_other_record(lin: User, gao: User) -> Non
     assert text_area(client.get(again["Location"]).content, "output") == BAD
 
 
+def test_gold_put_aside_is_taken_up_again_like_any_other_record(lin: User, gao: User) -> None:
+    gold = edited_gold(gao)
+    record()
+    client = signed_in(lin)
+    client.post("/review/next/")
+    shown = reload(gold.record)
+    shown.revision = gold.shown
+    client.post(address("skip", shown), form(shown))
+    again = client.post(address("unskip", shown))
+    assert again["Location"] == address("", shown)
+    assert text_area(client.get(again["Location"]).content, "output") == BAD
+    assert client.post(address("unskip", shown)).status_code == 303
+    assert Claim.objects.get(record=shown, reviewer=lin).purpose == Claim.Purpose.GOLD
+
+
 def test_the_same_form_twice_is_one_answer(lin: User, gao: User) -> None:
     gold = edited_gold(gao)
     record()

@@ -256,6 +256,25 @@ def test_skip_keeps_what_was_typed_and_goes_on(lin: User) -> None:
     assert "You put this aside: 要问同事" in client.get(address("", given)).content.decode()
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_what_was_put_aside_can_be_taken_up_again_unless_somebody_has_it(
+    lin: User, mei: User, headers: dict[str, str]
+) -> None:
+    given, client = record(), signed_in(lin)
+    record()
+    client.post("/review/next/")
+    client.post(address("skip", given), form(given))
+    claims.claim_record(by=mei, record=given)
+    answer = client.post(address("unskip", given), headers=headers)
+    assert answer.status_code == (409 if headers else 303)
+    assert Skip.objects.exists()
+    claims.release_claim(by=mei, record=given.pk)
+    answer = client.post(address("unskip", given), headers=headers)
+    assert answer.status_code == (200 if headers else 303)
+    assert not Skip.objects.exists()
+    assert Claim.objects.filter(record=given, reviewer=lin).exists()
+
+
 def test_the_line_of_the_file_is_shown_as_it_came(lin: User) -> None:
     given = record(instruction="问<b>", output="答")
     page = signed_in(lin).get(address("original", given)).content.decode()

@@ -240,6 +240,21 @@
     saveDraft();
   }
 
+  /* A comment that is not sent yet stays in this browser, whatever closes its drawer or page. */
+  const commentStore = (field) => `cqia:comment:${workbench()?.dataset.person}:${field.form.getAttribute("action")}`;
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "id_comment") localStorage.setItem(commentStore(target), target.value);
+  });
+  function restoreComment() {
+    const field = document.getElementById("id_comment");
+    if (field && !field.value) field.value = localStorage.getItem(commentStore(field)) ?? "";
+  }
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const field = document.getElementById("id_comment");
+    if (detail.target?.id === "comments" && field && detail.xhr.status < 300) localStorage.removeItem(commentStore(field));
+  });
+  document.addEventListener("htmx:afterSwap", restoreComment);
+
   /* Labels: another empty field after the last one; a word that the vocabulary does not have is seen to be new. */
   function addLabelField(field) {
     if (!field?.matches(".words input:last-child")) return null;
@@ -313,7 +328,6 @@
     restore();
     for (const field of document.querySelectorAll(".words input")) markNewLabel(field);
     if (view) { showView(); look(); }
-    document.querySelector(".bar details[open] [data-enter]")?.focus();
   }
   begin();
   beat();
