@@ -48,6 +48,11 @@ ON_A_PAGE = {
         "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. It looks like %(guess)s: "
         "choose that encoding and look again."
     ),
+    "partly_utf8": _(
+        "Most of the file is UTF-8, but %(number)s of its first lines are not, the first of them line %(line)s, at "
+        "byte %(byte)s. Take the lines in UTF-8 alone and find the others among the rejects, or mend the file and "
+        "upload it again."
+    ),
     "not_utf8_nor_known": _(
         "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. Choose its encoding, or save "
         "it as UTF-8 and upload it again."

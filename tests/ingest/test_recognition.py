@@ -116,6 +116,16 @@ def test_more_than_one_line_in_a_hundred_refuses_the_file(file: Path, foreign: i
     assert found(file, data, encoding="utf-8") == Recognised("cqia", "jsonl", "utf-8")
 
 
+def test_a_line_in_another_encoding_does_not_have_the_others_read_in_it(file: Path) -> None:
+    lines = good_lines(20)
+    lines[13:13] = PAIRS.encode("gb18030").split(b"\n")[:1]
+    fault = refused(file, b"\n".join(lines))
+    assert (fault.code, fault.parameters["line"], fault.parameters["number"]) == ("partly_utf8", 14, 1)
+    assert fault.parameters["guess"] == "utf-8"
+    assert "--encoding utf-8" in fault.message("zh-hans")
+    assert found(file, b"\n".join(lines), encoding="utf-8") == Recognised("cqia", "jsonl", "utf-8")
+
+
 def test_damaged_characters_are_faults_of_their_lines(file: Path) -> None:
     """Half of the lines cut in the middle of a character, or with CESU-8, are still a file of UTF-8."""
     damaged = [each.replace(b"\xe5", b"", 1) for each in good_lines(500)]
