@@ -131,7 +131,12 @@ def _cut(request: Request, form: CutForm) -> str:
         releases.request(version=version, policy=policy, options=options, by=request.user)
     if not is_new:
         messages.info(
-            request, _("Release “%(version)s” existed already, made with the same options.") % {"version": version}
+            request,
+            _(
+                "Release “%(version)s” existed already, made with the same options: nothing was cut. What was approved "
+                "since goes into a release of another name."
+            )
+            % {"version": version},
         )
     _note_asked(request, Release.objects.get(version=version))
     return version

@@ -91,7 +91,7 @@ def test_cut_of_the_same_again_leads_to_the_same(manager: Client, approved: Appr
     manager.post(CUT, {"version": "v1"})
     answer = manager.post(CUT, {"version": "v1"}, follow=True)
     assert answer.redirect_chain == [("/exports/v1/", 303)]
-    assert "existed already" in seen(answer)
+    assert "nothing was cut" in seen(answer)
     assert Release.objects.count() == 1
 
 
