@@ -97,3 +97,31 @@ def test_a_dispute_is_settled_by_keys(lin: User, mei: User, shen: User, open_pag
     assert settled.verdict
     assert settled.verdict.reason == "第一种更准确"
     assert not Inspection.objects.exists()
+
+
+def test_a_settler_approves_the_wording_that_they_typed(lin: User, mei: User, shen: User, open_page: OpenPage) -> None:
+    given = doubled()
+    approve(given, lin, output="甲的写法")
+    approve(given, mei, output="乙的写法")
+    page = open_page(shen)
+    page.goto(reverse("review:dispute", args=[given.pk]))
+    page.wait_for_timeout(450)
+    page.keyboard.press("n")
+    expect(page.locator(".own-wording")).to_be_visible()
+    page.wait_for_timeout(450)
+    page.keyboard.press("m")
+    page.keyboard.type("各取一半")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    expect(page.locator("#id_output")).to_be_focused()
+    assert Record.objects.get(pk=given.pk).state == State.DISPUTED
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(page.locator("#id_output")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("仲裁人的写法")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/review/disputes/")
+    settled = Record.objects.select_related("revision").get(pk=given.pk)
+    assert (settled.state, settled.revision.output) == (State.APPROVED, "仲裁人的写法")

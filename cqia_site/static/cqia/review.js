@@ -20,6 +20,7 @@
     if (isTooSoon() && event.target.closest?.(".bar, #status")) { event.preventDefault(); event.stopImmediatePropagation(); }
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
     const on = (selector) => event.target.closest?.(selector);
+    if (on('.bar [value="edited"]') && !ownWording().open) { event.preventDefault(); event.stopPropagation(); showOwnWording(); return; }
     const acts = [["[data-view]", toggleView], ["[data-drawer]", openDrawer], ["[data-close]", closeDrawer], ["[data-places]", goTo], ["[data-take]", take]];
     for (const [selector, act] of acts) if (on(selector)) { event.preventDefault(); event.stopPropagation(); act(on(selector)); }
   }, true);
@@ -46,7 +47,7 @@
       if (!press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) press(event, `summary[data-key="${key}"]`, open);
       return;
     }
-    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .lead *, .tools > *, .views > *)[data-key="${key}"]:not(:disabled)`)) return;
+    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .lead *, .tools > *, .views > *, .own-wording > summary)[data-key="${key}"]:not(:disabled)`)) return;
     const field = document.querySelector(`[data-focus-key="${key}"]`);
     if (field) { event.preventDefault(); field.focus(); return; }
     if (event.key === "?" && document.getElementById("keys")) { event.preventDefault(); showKeys(); }
@@ -55,8 +56,10 @@
   });
 
   function chord(event) {
-    const own = event.target.matches?.("[data-chord]") ? event.target.form.querySelector("button") : null;
-    if (own) { event.preventDefault(); own.click(); } else press(event, ".bar .primary:enabled");
+    const own = event.target.matches?.("[data-chord]") ? event.target.form.querySelector("button")
+      : event.target.closest?.(".own-wording")?.querySelector('[value="edited"]');
+    if (own) { event.preventDefault(); own.click(); }
+    else if (!ownWording()) press(event, ".bar .primary:enabled");  // a settler chooses one of several, by its own key
   }
 
   function press(event, selector, within = document) {
@@ -64,8 +67,16 @@
     if (!button) return false;
     event.preventDefault();
     if (button.matches("input")) button.focus(); else button.click();
-    if (button.matches("summary")) enter(button.parentElement);  // `toggle` comes later, and the next key may come before it
+    if (button.matches(".own-wording > summary")) showOwnWording();
+    else if (button.matches("summary")) enter(button.parentElement);  // `toggle` comes later, and the next key may come before it
     return true;
+  }
+
+  /* The settler's own wording: shown before it can be approved. */
+  const ownWording = () => document.querySelector(".own-wording");
+  function showOwnWording() {
+    ownWording().open = true;
+    ownWording().querySelector('[name="output"]').focus();
   }
 
   function focusFirst(event, selector) {
