@@ -2,6 +2,7 @@
 
 import sys
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -27,4 +28,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  the signature of the setting
     """Refuse a form without a valid token: the page was open while its person signed in anew, or it is not ours."""
+    if request.headers.get("HX-Target"):  # a part of a page: loaded anew, it finds what was typed in the browser
+        sentence = _("You signed in again after this page was opened: it was loaded anew. Repeat the last step.")
+        messages.warning(request, sentence, fail_silently=True)
+        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
     return render(request, "403_csrf.html", status=403)

@@ -2,6 +2,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
@@ -266,6 +267,21 @@ def test_what_was_typed_survives_the_end_of_the_session(open_page: OpenPage, lin
     lies_there(page, following)
     after = reload(given)
     assert (after.revision.output, after.revision.domain) == ("写到一半", ["百科", "新领域"])
+
+
+def test_what_was_typed_survives_a_new_sign_in_in_another_tab(open_page: OpenPage, lin: User) -> None:
+    given, following = record(), record()
+    page = open_page(lin)
+    take_first(page, given)
+    page.locator("#id_output").fill("写到一半")
+    page.context.clear_cookies(name=settings.CSRF_COOKIE_NAME)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#status")).to_contain_text("loaded anew")
+    lies_there(page, given)
+    expect(page.locator("#id_output")).to_have_value("写到一半")
+    page.keyboard.press("Control+Enter")
+    lies_there(page, following)
+    assert reload(given).revision.output == "写到一半"
 
 
 def test_a_conflict_shows_both_texts_and_keeps_what_was_typed(open_page: OpenPage, lin: User, mei: User) -> None:
