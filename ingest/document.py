@@ -149,11 +149,11 @@ UNREADABLE: dict[str, Fault] = {
         "请加上 --encoding {guess} 重新导入。（若指定 --encoding utf-8，则只收 UTF-8 的行，其余逐行拒绝。）",
     ),
     "partly_utf8": Fault(
-        "Most of the file is UTF-8, but {number} of its first lines are not, the first of them line {line}, at byte "
-        "offset {byte}. Mend them, or import it again with --encoding utf-8: the lines in UTF-8 are taken, the others "
-        "refused.",
-        "文件大部分是 UTF-8，但前面有 {number} 行不是，第一处在第 {line} 行、文件偏移 {byte} 字节处。请改好这些行，"
-        "或加上 --encoding utf-8 重新导入：只收 UTF-8 的行，其余逐行拒绝。",
+        "Most of the file is UTF-8, but {number} of its first lines are not and look like {foreign}, the first of them "
+        "line {line}, at byte offset {byte}. Mend them, or import it again with --encoding utf-8: the lines in UTF-8 "
+        "are taken, the others refused.",
+        "文件大部分是 UTF-8，但前面有 {number} 行不是，看起来是 {foreign}，第一处在第 {line} 行、文件偏移 {byte} 字节"
+        "处。请改好这些行，或加上 --encoding utf-8 重新导入：只收 UTF-8 的行，其余逐行拒绝。",
     ),
     "not_utf8_nor_known": Fault(
         "The file is not UTF-8: the first fault is in line {line}, at byte offset {byte}. Save it as UTF-8, "

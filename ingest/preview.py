@@ -49,9 +49,9 @@ ON_A_PAGE = {
         "choose that encoding and look again."
     ),
     "partly_utf8": _(
-        "Most of the file is UTF-8, but %(number)s of its first lines are not, the first of them line %(line)s, at "
-        "byte %(byte)s. Take the lines in UTF-8 alone and find the others among the rejects, or mend the file and "
-        "upload it again."
+        "Most of the file is UTF-8, but %(number)s of its first lines are not and look like %(foreign)s, the first of "
+        "them line %(line)s, at byte %(byte)s. Take the lines in UTF-8 alone and find the others among the rejects, or "
+        "mend the file and upload it again."
     ),
     "not_utf8_nor_known": _(
         "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. Choose its encoding, or save "

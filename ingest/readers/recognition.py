@@ -212,11 +212,11 @@ def _check_utf8(sample: bytes, *, is_whole: bool) -> None:
     if len(foreign) * 100 <= len(lines) * MAX_FOREIGN_PERCENT and len(faulty) * 2 <= len(lines):
         return
     line = text.count(b"\n", 0, first) + 1
-    if sum(not each.isascii() for each in lines) > 2 * len(faulty):
-        raise Unreadable("partly_utf8", line=line, byte=first, number=len(faulty), guess="utf-8")
     guess = encodings.guess(b"\n".join(foreign or faulty))
     if guess is None:
         raise Unreadable("not_utf8_nor_known", line=line, byte=first)
+    if sum(not each.isascii() for each in lines) > 2 * len(faulty):
+        raise Unreadable("partly_utf8", line=line, byte=first, number=len(faulty), foreign=guess, guess="utf-8")
     raise Unreadable("not_utf8", line=line, byte=first, guess=guess)
 
 

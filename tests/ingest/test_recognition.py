@@ -121,7 +121,7 @@ def test_a_line_in_another_encoding_does_not_have_the_others_read_in_it(file: Pa
     lines[13:13] = PAIRS.encode("gb18030").split(b"\n")[:1]
     fault = refused(file, b"\n".join(lines))
     assert (fault.code, fault.parameters["line"], fault.parameters["number"]) == ("partly_utf8", 14, 1)
-    assert fault.parameters["guess"] == "utf-8"
+    assert (fault.parameters["guess"], fault.parameters["foreign"]) == ("utf-8", "gb18030")
     assert "--encoding utf-8" in fault.message("zh-hans")
     assert found(file, b"\n".join(lines), encoding="utf-8") == Recognised("cqia", "jsonl", "utf-8")
 
