@@ -8,6 +8,7 @@ import environ
 from celery.schedules import crontab
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from cqia_site import storing
 from cqia_site.secret import data_folder, generated_secret
@@ -259,7 +260,7 @@ REST_KNOX = {
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
     "AUTH_HEADER_PREFIX": "Bearer",
 }
-FILTERS_EMPTY_CHOICE_LABEL = _("any")
+FILTERS_EMPTY_CHOICE_LABEL = pgettext_lazy("choice", "any")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
