@@ -15,7 +15,7 @@ from review.text.diff import opcodes
 from review.text.minhash import SHINGLE, squeezed
 from review.tracing import Asked
 
-LIST, NUMBER, DASHBOARD = "/review/records/", "/review/records/number/", "/admin/"
+LIST, NUMBER, DASHBOARD = "/review/records/", "/review/records/number/?", "/admin/"
 DASHBOARDS = 40
 LONGEST, EDITS = 25_000, 100
 SIGNED, PAGES, PAIRS, REQUESTS = 3_000, 5, 20, 7
