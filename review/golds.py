@@ -201,10 +201,9 @@ def undo(*, by: "User", decision: Decision) -> Claim:
 def unskip(*, by: "User", record: int) -> Claim:
     """Give the person a record again that they have put aside, gold as any other."""
     access.check_review(by)
-    skipped = Skip.objects.filter(record=record, reviewer=by)
-    if not skipped.exists():
+    skips, _kinds = Skip.objects.filter(record=record, reviewer=by).delete()
+    if not skips:
         raise Refused(_("You have not put this record aside."))
-    skipped.delete()
     stands = Record.objects.select_related("source").get(pk=record)
     is_gold = Gold.objects.filter(record=record, retired_at=None).exists()
     if is_gold and stands.state in {State.APPROVED, State.REJECTED}:

@@ -139,6 +139,7 @@ class Desk:
     opinions: list[Decision] = field(default_factory=list)
     refused: Refused | None = None
     tried: str = ""
+    """The verdict that was refused."""
     request_id: UUID = field(default_factory=uuid4)
 
     @property
@@ -264,9 +265,8 @@ def lay_out_again(record: Record, form: RecordForm, refused: Refused, *, by: "Us
     current = shown(record, record.revision)
     merged = Merged.of(current | form.typed(), shown(record, _seen(form, record)), current)
     editable = is_open(record) and (mine or claim is None)
-    desk = Desk(record, claim, beside(record, by=by), mine, editable, merged, None, _opinions(record, by), refused)
-    desk.tried = form.data.get("verdict", "")
-    return desk
+    around, opinions, tried = beside(record, by=by), _opinions(record, by), form.data.get("verdict", "")
+    return Desk(record, claim, around, mine, editable, merged, None, opinions, refused, tried)
 
 
 def lay_out_typed(record: Record, form: RecordForm, *, by: "User") -> Desk:

@@ -354,26 +354,28 @@ def test_undo_leaves_what_was_just_typed_on_the_record_before_the_person(open_pa
     expect(page.locator("#id_output")).to_have_value(f"{second.revision.output}刚打的字")
 
 
+def give_the_missing(page: Page, field: str, words: str) -> None:
+    """Send a panel without the words that it needs, and type them where the page asks for them."""
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Say why")
+    expect(page.locator(f'[name="{field}"]')).to_be_focused()
+    page.keyboard.type(words)
+
+
 def test_a_reason_in_words_of_ones_own_by_keys_alone(open_page: OpenPage, lin: User) -> None:
     rejected, escalated, last = (record() for _ in range(3))
     page = open_page(lin)
     take_first(page, rejected)
     page.keyboard.press("r")
     page.keyboard.press("9")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Say why")
-    expect(page.locator('[name="reason"]')).to_be_focused()
-    page.keyboard.type("文不对题")
+    give_the_missing(page, "reason", "文不对题")
     page.wait_for_timeout(SETTLES)
     page.keyboard.press("Enter")
     lies_there(page, escalated)
     assert of(rejected).get().reason == "文不对题"
 
     page.keyboard.press("e")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Say why")
-    expect(page.locator('[name="question"]')).to_be_focused()
-    page.keyboard.type("取哪一种")
+    give_the_missing(page, "question", "取哪一种")
     expect(page.locator("#draft-note")).to_contain_text("Draft saved")
     page.reload()
     lies_there(page, escalated)

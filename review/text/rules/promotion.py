@@ -2,7 +2,6 @@
 
 from review.text.rules.shape import (
     BEGIN,
-    FIELDS,
     Family,
     Kind,
     Rule,
@@ -143,9 +142,7 @@ _at_the_beginning = matching(rf"\A(?!\s{{0,3}}\n){_BYLINE}")
 
 
 def _find_leftovers(texts: Texts) -> list[Span]:
-    return sorted(
-        [*_in_text(texts), *_at_the_beginning(texts)], key=lambda span: (FIELDS.index(span.field), span.start)
-    )
+    return [*_at_the_beginning(texts), *_in_text(texts)]
 
 
 _SOURCE_LEFTOVERS = Rule(
@@ -221,8 +218,8 @@ _IMAGE = (
     ),
     *(rf"{side}(?<!一.)图(?:所示|中|是|为)?(?!片)" for side in "下上左右"),
     r"图(?<![地版导题意蓝贴].) ?\d{1,2}(?!\d|\.\d)|在图片?[里中上]|封面图",
-    r"图(?<=^.)片?[中里]|图(?<=[\s（(，。、！？!~～：:].)片?[中里]|图中同款|图(?<=[（(].)示[）)]|图(?<=^.)示[：:]|图(?<=\n.)示[：:]",
-    r"P(?<=^.)\d{1,2}(?=[是为：:、]?\s?[\u4e00-\u9fff])|P(?<=\n.)\d{1,2}(?=[是为：:、]?\s?[\u4e00-\u9fff])",
+    r"图(?<![^\s（(，。、！？!~～：:].)片?[中里]|图中同款|图(?<=[（(].)示[）)]|图(?<![^\n].)示[：:]",
+    r"P(?<![^\n].)\d{1,2}(?=[是为：:、]?\s?[\u4e00-\u9fff])",
     r"图(?<![企版盗地意试蓝].)[一二三四五六七八九](?![个些波改下起般样直定时一])|图片[左右][上下]角",
     r"最后一?张图|第[一二三四五六七八九]一?张图|前[两三四五六几]一?张图",
 )
