@@ -357,7 +357,7 @@ def _save(
 
 @transaction.atomic
 def _take_in(job: Job, portion: Portion, part: Part | None, meanwhile: Callable[[], None]) -> Chunk | None:
-    _spare_the_disk()
+    _suit_the_database()
     _move_cursor(job, portion, part)
     chunk = _write(job, portion) if portion.read else None
     meanwhile()
@@ -379,14 +379,16 @@ def _move_cursor(job: Job, portion: Portion, part: Part | None) -> None:
     parts.forget(part)
 
 
-def _spare_the_disk() -> None:
-    """Let this commit return before it is on disk.
+def _suit_the_database() -> None:
+    """Set what this transaction can do without.
 
-    Should the server crash before it is, the cursor is where it was as well, and the chunk is read again. Whatever is
-    committed later, such as the end of the job or a decision on one of the records, brings it to disk with itself.
+    It need not wait until it is on disk. Should the server crash before it is, the cursor is where it was as well, and
+    the chunk is read again; whatever is committed later, such as the end of the job or a decision on one of the
+    records, brings it to disk with itself. And no look-up of its keys is worth the start of other processes, which the
+    planner would have at every chunk.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit TO off")
+        cursor.execute("SET LOCAL synchronous_commit TO off; SET LOCAL max_parallel_workers_per_gather TO 0")
 
 
 def _write(job: Job, portion: Portion) -> Chunk:
