@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -33,6 +35,7 @@ class Batch(models.Model):
     )
 
     class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="review_batch_of_source", fields=["id", "source"])]
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
 

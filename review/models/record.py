@@ -102,6 +102,7 @@ class Record(models.Model):
         models.PROTECT,
         related_name="records",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("source"),
     )
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001  unique
@@ -111,6 +112,7 @@ class Record(models.Model):
         models.PROTECT,
         related_name="records",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("batch"),
     )
     wanted = models.PositiveSmallIntegerField(_("decisions wanted"), db_default=1)
@@ -249,6 +251,12 @@ class Record(models.Model):
                 name="review_record_wanted_one_to_three",
                 condition=Q(wanted__range=(1, 3)),
                 violation_error_message=_("A record wants one to three decisions."),
+            ),
+            CompositeForeignKey(
+                name="review_record_batch_of_source",
+                columns=["batch_id", "source_id"],
+                to="review.Batch",
+                to_columns=["id", "source_id"],
             ),
             CompositeForeignKey(
                 name="review_record_verdict_proves",

@@ -117,6 +117,10 @@ _attempts = count(1)
 type Breach = Callable[[Record, User, User], object]
 
 BREACHES: dict[str, Breach] = {
+    "review_batch_of_source": lambda r, *_: sql(
+        "INSERT INTO review_batch (id, source_id, name) SELECT id, source_id, 'x' FROM review_batch WHERE id = %s",
+        r.batch_id,
+    ),
     "review_claim_one_per_record": lambda r, lin, mei: (claim(r, lin), claim(r, mei)),
     "review_claim_one_per_reviewer": lambda r, lin, _: (claim(r, lin, "gold"), claim(r, lin, "inspect")),
     "review_claim_purpose_known": lambda r, lin, _: claim(r, lin, "hold"),
@@ -139,6 +143,11 @@ BREACHES: dict[str, Breach] = {
     "review_move_allowed": lambda r, *_: sql("UPDATE review_record SET state = 'rejected' WHERE id = %s", r.pk),
     "review_record_approved_has_verdict": lambda r, *_: declared(
         "UPDATE review_record SET state = 'approved' WHERE id = %s", r.pk
+    ),
+    "review_record_batch_of_source": lambda r, *_: declared(
+        "UPDATE review_record SET source_id = (SELECT id FROM review_source WHERE id <> %s LIMIT 1) WHERE id = %s",
+        r.source_id,
+        r.pk,
     ),
     "review_record_external_id": lambda *_: [record(external_id="1") and record_beside(external_id="1")],
     "review_record_key": lambda r, *_: record_beside(key=bytes(r.key)),
@@ -232,8 +241,12 @@ BREACHES: dict[str, Breach] = {
     ),
 }
 
-# The primary key stands in the same rows and is checked first; what these two are for is to be referred to.
-SHADOWED = {"review_decision_of_revision": "review_decision_pkey", "review_revision_of_record": "review_revision_pkey"}
+# The primary key stands in the same rows and is checked first; what these three are for is to be referred to.
+SHADOWED = {
+    "review_batch_of_source": "review_batch_pkey",
+    "review_decision_of_revision": "review_decision_pkey",
+    "review_revision_of_record": "review_revision_pkey",
+}
 
 
 def bulk_action(by: User, **fields: object) -> BulkAction:
