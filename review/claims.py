@@ -312,6 +312,13 @@ def save_draft(*, by: "User", record: int, seen_revision: int, fields: dict[str,
     )
 
 
+def add_to_draft(*, by: "User", record: Record, **fields: str) -> None:
+    """Put some fields into what the person has typed so far of a record."""
+    draft = Draft.objects.filter(record=record, reviewer=by).first()
+    seen, typed = (draft.seen_revision_id, draft.fields) if draft else (record.revision_id, {})
+    save_draft(by=by, record=record.pk, seen_revision=seen, fields=typed | fields)
+
+
 def drop_draft(*, by: "User", record: int) -> None:
     """Forget what the person had typed: they took it all back themselves."""
     Draft.objects.filter(record=record, reviewer=by).delete()

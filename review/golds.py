@@ -199,12 +199,15 @@ def undo(*, by: "User", decision: Decision) -> Claim:
 
 @transaction.atomic
 def unskip(*, by: "User", record: int) -> Claim:
-    """Give the person a record again that they have put aside, gold as any other."""
+    """Give the person a record again that they have put aside, gold as any other, with the reason that they gave."""
     access.check_review(by)
-    skips, _kinds = Skip.objects.filter(record=record, reviewer=by).delete()
-    if not skips:
+    skip = Skip.objects.filter(record=record, reviewer=by).select_for_update().first()
+    if skip is None:
         raise Refused(_("You have not put this record aside."))
+    skip.delete()
     stands = Record.objects.select_related("source").get(pk=record)
+    if skip.reason:
+        claims.add_to_draft(by=by, record=stands, skip_reason=skip.reason)
     is_gold = Gold.objects.filter(record=record, retired_at=None).exists()
     if is_gold and stands.state in {State.APPROVED, State.REJECTED}:
         access.check_source(by, stands.source)

@@ -104,7 +104,7 @@ def test_list_shows_every_source_by_category(manager: Client, lin: User) -> None
     shown = seen(answer)
     assert len(answer.context["rows"]) == Source.objects.count() == 22
     assert "Ruozhiba 240 2 1 0 1 &lt;1% unknown" in shown
-    assert "1 of 45,615 records approved" in shown
+    assert "1 approved, of a target of 45,615" in shown
 
 
 def test_list_asks_the_database_equally_often_at_any_size(manager: Client) -> None:

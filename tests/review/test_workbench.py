@@ -263,7 +263,7 @@ def test_what_was_put_aside_can_be_taken_up_again_unless_somebody_has_it(
     given, client = record(), signed_in(lin)
     record()
     client.post("/review/next/")
-    client.post(address("skip", given), form(given))
+    client.post(address("skip", given), form(given) | {"skip_reason": "要问同事"})
     claims.claim_record(by=mei, record=given)
     answer = client.post(address("unskip", given), headers=headers)
     assert answer.status_code == (409 if headers else 303)
@@ -273,6 +273,7 @@ def test_what_was_put_aside_can_be_taken_up_again_unless_somebody_has_it(
     assert answer.status_code == (200 if headers else 303)
     assert not Skip.objects.exists()
     assert Claim.objects.filter(record=given, reviewer=lin).exists()
+    assert Draft.objects.get(record=given, reviewer=lin).fields["skip_reason"] == "要问同事"
 
 
 def test_the_line_of_the_file_is_shown_as_it_came(lin: User) -> None:

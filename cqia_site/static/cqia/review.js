@@ -130,7 +130,7 @@
 
   function nextFinding(event) {
     const all = [...document.querySelectorAll(".findings [data-places]")];
-    if (!all.length) return;
+    if (!all.length) return void say("unflagged");
     event.preventDefault();
     const now = workbench().dataset.finding ?? -1, next = (Number(now) + 1) % all.length;
     workbench().dataset.finding = next;
@@ -264,7 +264,10 @@
     const field = document.getElementById("id_comment");
     if (detail.target?.id === "comments" && field && detail.xhr.status < 300) localStorage.removeItem(commentStore(field));
   });
-  document.addEventListener("htmx:afterSwap", restoreComment);
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    restoreComment();
+    if (detail.target?.id === "drawer-content") document.getElementById("id_comment")?.focus();
+  });
 
   /* Labels: another empty field after the last one; a word that the vocabulary does not have is seen to be new. */
   function addLabelField(field) {
@@ -324,12 +327,14 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => { if (isOfTheRecord(event)) begin(); });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
-    document.addEventListener(failure, () => {
-      const sentence = document.createElement("span");
-      sentence.className = "bad";
-      sentence.textContent = status().dataset.failed;
-      status().replaceChildren(sentence);
-    });
+    document.addEventListener(failure, () => say("failed", "bad"));
+  }
+
+  function say(which, kind = "") {
+    const sentence = document.createElement("span");
+    sentence.className = kind;
+    sentence.textContent = status()?.dataset[which];
+    status()?.replaceChildren(sentence);
   }
 
   function begin() {
