@@ -47,7 +47,7 @@
       if (!press(event, `[data-key="${key}"]`, open.querySelector(".panel"))) press(event, `summary[data-key="${key}"]`, open);
       return;
     }
-    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .lead *, .tools > *, .views > *, .own-wording > summary)[data-key="${key}"]:not(:disabled)`)) return;
+    if (press(event, `:is(.bar > *, .bar > details > summary, .empty *, .lead *, .tools > *, .release, .views > *, .own-wording > summary)[data-key="${key}"]:not(:disabled)`)) return;
     const field = document.querySelector(`[data-focus-key="${key}"]`);
     if (field) { event.preventDefault(); field.focus(); return; }
     if (event.key === "?" && document.getElementById("keys")) { event.preventDefault(); showKeys(); }
