@@ -20,7 +20,7 @@ from bench.table import Figure, Wait, median, rate
 if TYPE_CHECKING:
     from bench import reviewing
 
-QUICK_RECORDS, FULL_RECORDS = 6_000, 100_000
+QUICK_RECORDS, FULL_RECORDS = 5_000, 100_000
 GROWN = 1_000_000
 SHARED = 1000
 """Above the seeds of the rounds: the records that two workers import are others."""
@@ -28,7 +28,7 @@ SEALED = 2000
 """Those that are imported beside the sealer."""
 SEALS = 20_000
 """Rows of the history to be sealed a second."""
-QUICK_CYCLES, FULL_CYCLES = 30, 100
+QUICK_CYCLES, FULL_CYCLES = 20, 100
 """Records that each person decides."""
 CLAIMS_A_CYCLE = 5
 DATABASE = "cqia_bench"
@@ -93,7 +93,7 @@ def _migrate() -> None:
 
 
 def _measure(records: int, cycles: int, seed: int, folder: Path) -> tuple[list[Figure], list[Wait]]:
-    from bench import floor, program, reading  # noqa: PLC0415  imports models
+    from bench import floor, program, reading, reviewing  # noqa: PLC0415  imports models
     from bench.records import lines  # noqa: PLC0415
 
     path = folder / f"{seed}.jsonl"
@@ -112,11 +112,16 @@ def _measure(records: int, cycles: int, seed: int, folder: Path) -> tuple[list[F
         lin = program.reviewer("lin")
         program_claim = rate(lambda: program.claim(lin), CLAIMS_A_CYCLE * cycles, then=program.approve)
         connection.execute("VACUUM ANALYZE")  # else what PostgreSQL does behind the imports is measured along with it
-        bare, one, eight = _review(cycles)
+        with reviewing.server() as port:
+            bare = reviewing.bare(port, cycles)
+            one, eight = _review(port, cycles)
+            fifty = reviewing.measure(port, 50, cycles // 5, thought=1)
+            print(f"with a second of thought: {fifty}")
         path.write_bytes(b"".join(lines(records, SEALED + seed)))
         with program.sealer():
             sealed_import = records / program.ingest(path)
-            _bare, sealed_one, sealed_eight = _review(cycles)
+            with reviewing.server() as port:
+                sealed_one, sealed_eight = _review(port, cycles)
         program.approve_everything(program.reviewer("mei"))
         sealed = reading.seals()
         before = floor.copy_out(connection, folder / f"floor.{seed}.jsonl")
@@ -132,6 +137,7 @@ def _measure(records: int, cycles: int, seed: int, folder: Path) -> tuple[list[F
         waits += [Wait("list of a takedown", reading.takedowns(), 5000)]
         waits += [Wait("dashboard", reading.dashboards(), 300), Wait("diff of 25,000 characters", reading.diffs(), 300)]
         waits += [Wait("decide and next, 1 user", one.p95, 40), Wait("decide and next, 8 users", eight.p95, 120)]
+        waits += [Wait("50 users with 1 s of thought", fifty.p95, 100)]
     figures = [
         Figure("import", floor_import, program_import, 0.25),
         Figure("near-duplicates, behind the import", floor_signatures, program_signatures, 0.7),
@@ -152,15 +158,13 @@ def _measure(records: int, cycles: int, seed: int, folder: Path) -> tuple[list[F
     return figures, waits
 
 
-def _review(cycles: int) -> "tuple[float, reviewing.Cycles, reviewing.Cycles]":
+def _review(port: int, cycles: int) -> "tuple[reviewing.Cycles, reviewing.Cycles]":
     """Measure deciding and getting the next record, and print the milliseconds that a person waits."""
     from bench import reviewing  # noqa: PLC0415  imports models
 
-    with reviewing.server() as port:
-        bare = reviewing.bare(port, cycles)
-        one, eight = reviewing.measure(port, 1, cycles), reviewing.measure(port, 8, cycles)
+    one, eight = reviewing.measure(port, 1, cycles), reviewing.measure(port, 8, cycles)
     print(f"decide and get the next: {one}; {eight}")
-    return bare, one, eight
+    return one, eight
 
 
 if __name__ == "__main__":

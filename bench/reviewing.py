@@ -26,8 +26,9 @@ from bench.program import reviewer
 from review.models import Claim
 
 WORKERS, THREADS = 2, 8
-WARMING = 20
-"""Records that each decides before it counts: each thread of the server connects and plans its statements meanwhile."""
+WARMING, ALL_WARMING = 20, 160
+"""Records that each decides before it counts, and that all of them do: each thread of the server connects and plans its
+statements meanwhile."""
 PATIENCE = 60
 OK = 200
 FIELDS = [re.compile(r'data-record="(\d+)"')] + [
@@ -93,9 +94,17 @@ class Reviewer:
         assert status == OK, status
         return taken
 
-    def cycles(self, number: int) -> list[float]:
-        """Decide so many records, one after the other; return the seconds each took."""
-        return [self.cycle() for _cycle in range(number)]
+    def cycles(self, number: int, *, thought: float = 0, after: float = 0) -> list[float]:
+        """Decide so many records, one after the other; return the seconds each took.
+
+        Begin `after` some seconds, and think for `thought` seconds about each record.
+        """
+        taken = []
+        time.sleep(after)
+        for _cycle in range(number):
+            time.sleep(thought)
+            taken.append(self.cycle())
+        return taken
 
 
 @contextmanager
@@ -158,15 +167,19 @@ def bare(port: int, times: int) -> float:
     return times / (time.perf_counter() - started)
 
 
-def measure(port: int, users: int, cycles: int) -> Cycles:
-    """Let `users` reviewers decide `cycles` records each, all at the same time."""
+def measure(port: int, users: int, cycles: int, *, thought: float = 0) -> Cycles:
+    """Let `users` reviewers decide `cycles` records each, all at the same time, with so many seconds of thought."""
     people = [Reviewer(f"bench-{number}", port) for number in range(users)]
     for person in people:
         person.post("/review/next/", {})
     with ThreadPoolExecutor(users) as pool:
-        list(pool.map(lambda person: person.cycles(WARMING), people))
+        list(pool.map(lambda person: person.cycles(min(WARMING, ALL_WARMING // users)), people))
         started = time.perf_counter()
-        taken = [wait for waits in pool.map(lambda person: person.cycles(cycles), people) for wait in waits]
+        begun = [
+            pool.submit(person.cycles, cycles, thought=thought, after=thought * place / users)
+            for place, person in enumerate(people)
+        ]
+        taken = [wait for waits in begun for wait in waits.result()]
         rate = users * cycles / (time.perf_counter() - started)
     for person in people:
         person.connection.close()
