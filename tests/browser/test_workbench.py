@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from review import claims, decisions
 from review.models import Claim, Decision, Draft, Record, Revision, Skip, State, User, Verdict
@@ -404,6 +404,20 @@ def test_a_comment_half_written_survives_its_drawer_and_its_page(open_page: Open
     page.locator("#id_comment").press("Control+Enter")
     expect(page.locator(".comments")).to_contain_text("请核对")
     expect(page.locator("#id_comment")).to_have_value("")
+    assert not Decision.objects.exists()
+
+
+def test_what_is_typed_ahead_into_a_comment_decides_nothing(open_page: OpenPage, lin: User) -> None:
+    given = record()
+    page = open_page(lin)
+    take_first(page, given)
+    coming: list[Route] = []
+    page.route("**/comments/", lambda route: coming.append(route))  # noqa: PLW0108  the method bears no mark of the driver's
+    page.keyboard.press("c")
+    page.keyboard.press("a")
+    page.wait_for_timeout(SETTLES)
+    coming[0].continue_()
+    expect(page.locator("#id_comment")).to_be_focused()
     assert not Decision.objects.exists()
 
 

@@ -41,6 +41,7 @@
       if (event.key === "Enter" && event.target.matches("[data-enter]")) press(event, "button", event.target.parentElement);
       return;
     }
+    if (isComing()) return;  // what is typed ahead into a comment decides nothing
     const open = document.querySelector(".bar details[open]");
     const key = CSS.escape(event.key.toLowerCase());
     if (open) {  // no other key counts: a slip behind the one that opened it would decide
@@ -99,6 +100,8 @@
     document.getElementById("drawer-content").replaceChildren();
     htmx.ajax("GET", link.getAttribute("href"), { target: "#drawer-content", swap: "innerHTML" });
   }
+
+  const isComing = () => drawer() && !drawer().hidden && !document.getElementById("drawer-content").hasChildNodes();
 
   function showDrawer(title, width = "") {
     drawer().className = `drawer ${width}`;
@@ -327,7 +330,10 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => { if (isOfTheRecord(event)) begin(); });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
-    document.addEventListener(failure, () => say("failed", "bad"));
+    document.addEventListener(failure, () => {
+      say("failed", "bad");
+      if (isComing()) closeDrawer();
+    });
   }
 
   function say(which, kind = "") {
