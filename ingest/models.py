@@ -371,7 +371,9 @@ class Chunk(models.Model):
     sha256 = models.BinaryField(
         _("sha256"),
         max_length=32,
-        help_text=_("Of the records as they stood (refused ones: of the part kept), each with a line feed."),
+        help_text=_(
+            "Of the hashes of the records as they stood, one after the other (refused ones: of the part kept)."
+        ),
     )
     at = models.DateTimeField(_("at"), db_default=ClockTimestamp())
 

@@ -122,27 +122,28 @@ def _fill(
 ) -> None:
     """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
     digest = hashlib.sha256()
-    for record in records:
-        _add(portion, record, stages)
-        digest.update(record.raw + b"\n")
-        if portion.read >= most or portion.size >= CHUNK_BYTES:
+    for read, record in enumerate(records, start=1):
+        digest.update(_add(portion, record, stages))
+        if read >= most or portion.size >= CHUNK_BYTES:
             break
     portion.sha256 = digest.digest()
     portion.tally = stages.counted()
 
 
-def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stages) -> None:
+def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stages) -> bytes:
+    """Add a record, and return the hash of what stood in the file."""
     portion.end, portion.last_line = record.end, record.line
     portion.size += len(record.raw)
     if isinstance(record, Refusal):
         portion.refusals.append(record)
-        return
+        return hashlib.sha256(record.raw).digest()
     if isinstance(record, Dropped):
         portion.dropped[record.reason] += 1
-        return
+        return hashlib.sha256(record.raw).digest()
     candidate = prepared(record, source=stages.source)
     portion.prepared.append(candidate)
     portion.entries.append(candidate.entry)
     for key in record.unknown_keys:
         if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
             portion.unknown_keys[key] += 1
+    return candidate.entry.raw_hash

@@ -31,11 +31,15 @@ class Thresholds:
 
     def by_facts(self, document: "Document") -> str | None:
         """Name the stage that a record does not pass by what its source says of it; unknown votes are no reason."""
+        if self.votes is None:
+            return None
         votes = _number(document.facts.get("votes"))
-        return "votes" if self.votes is not None and votes is not None and votes < self.votes else None
+        return "votes" if votes is not None and votes < self.votes else None
 
     def by_length(self, document: "Document") -> str | None:
         """Name the stage that a record does not pass by the length of its answer; without one it passes."""
+        if self.shortest is None and self.longest is None:
+            return None
         length = len(document.output.strip())
         if not length:
             return None

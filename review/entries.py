@@ -11,7 +11,7 @@ from review.flags import Places, places
 from review.models import State
 from review.text import copying
 from review.text.rules import Texts
-from review.text.signature import content_hash_of, duplicate_key, joined_labels
+from review.text.signature import content_hash_of, duplicate_key_of, joined_labels
 
 if TYPE_CHECKING:
     from review.models import Source
@@ -80,8 +80,10 @@ class Entry:
     """What the row of its revision holds behind the ids, as COPY takes it."""
     original: bytes
     """The same of its original."""
-    original_hashes: bytes
-    """Of what stood in the file: the hash of the raw line, and that of the copyright text that it claims."""
+    raw_hash: bytes
+    """Of the line as it stood in the file."""
+    claimed_hash: bytes
+    """Of the copyright text that it claims."""
     flags: tuple[bytes, ...]
     """The same of each of its flags."""
     score: bytes
@@ -121,18 +123,21 @@ def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
     answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
     said = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
     texts = Texts(*said, major, minor, domain, answer_from, source.names)
-    flags = places(texts, source=source)
-    return Prepared(candidate, texts, flags, _entry(candidate, texts, flags))
+    encoded = [text.encode() for text in said]
+    flags = places(texts, source=source, encoded=encoded[:3])
+    return Prepared(candidate, texts, flags, _entry(candidate, texts, encoded, flags))
 
 
-def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
-    said = [text.encode() for text in texts[:4]]
+def _entry(candidate: Candidate, texts: Texts, said: Sequence[bytes], flags: Places) -> Entry:
     answer_from = texts.answer_from or ""
     labels, labels_hashed = _packed(tuple(texts.major), tuple(texts.minor), tuple(texts.domain))
     content = content_hash_of((*said, answer_from.encode()), labels_hashed)
     instruction, given, output, metadata = map(copying.data, said)
+    claims, claimed_hash = _claims(
+        candidate.claimed_human_verified, candidate.claimed_copyright, tuple(candidate.repairs)
+    )
     return Entry(
-        duplicate_key(*texts[:3]),
+        duplicate_key_of(texts[:3], said[:3]),
         content,
         candidate.external_id,
         candidate.line,
@@ -143,8 +148,11 @@ def _entry(candidate: Candidate, texts: Texts, flags: Places) -> Entry:
         wording=b"".join(
             [instruction, given, output, labels, metadata, copying.text(answer_from), copying.data(content)]
         ),
-        original=_original(candidate),
-        original_hashes=sha256(candidate.raw).digest() + sha256((candidate.claimed_copyright or "").encode()).digest(),
+        original=b"".join(
+            [copying.integer(candidate.line), copying.bigint(candidate.offset), copying.data(candidate.raw), claims]
+        ),
+        raw_hash=sha256(candidate.raw).digest(),
+        claimed_hash=claimed_hash,
         score=_score(candidate),
         flags=tuple([copying.text(rule) + copying.jsonb([tuple(s) for s in spans]) for rule, spans in flags.items()]),
     )
@@ -163,14 +171,11 @@ def _score(candidate: Candidate) -> bytes:
     return copying.double(candidate.score) + copying.text(candidate.scorer) + copying.text(candidate.unscored)
 
 
-def _original(candidate: Candidate) -> bytes:
-    return b"".join(
-        [
-            *(copying.integer(candidate.line), copying.bigint(candidate.offset), copying.data(candidate.raw)),
-            copying.boolean(candidate.claimed_human_verified),
-            *(copying.optional(candidate.claimed_copyright), copying.texts(candidate.repairs)),
-        ]
-    )
+@lru_cache(maxsize=32)
+def _claims(human_verified: bool | None, copyright_text: str | None, repairs: tuple[str, ...]) -> tuple[bytes, bytes]:  # noqa: FBT001  a claim
+    """Return what an original holds behind its raw line, and the hash of the copyright text that is claimed."""
+    columns = copying.boolean(human_verified) + copying.optional(copyright_text) + copying.texts(repairs)
+    return columns, sha256((copyright_text or "").encode()).digest()
 
 
 def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:

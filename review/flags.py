@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from review.models import Flag
-from review.text.rules import Span, Texts, find_flags
+from review.text.rules import Encoded, Span, Texts, find_flags
 
 if TYPE_CHECKING:
     from review.models import Revision, Source
@@ -13,10 +13,11 @@ type Places = Mapping[str, list[Span]]
 """The places by rule."""
 
 
-def places(texts: Texts, *, source: "Source") -> Places:
+def places(texts: Texts, *, source: "Source", encoded: Encoded | None = None) -> Places:
     """Return what the flags of a source find, by rule; touches no database."""
     found: dict[str, list[Span]] = {}
-    for rule, span in find_flags(texts, without=source.silent_rules):
+    silent = source.silent_rules if source.rules else ()
+    for rule, span in find_flags(texts, without=silent, encoded=encoded):
         found.setdefault(rule, []).append(span)
     return found
 

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 
 from review import unread, workflow
 from review.entries import Candidate, Entry, prepared
-from review.models import Cause
+from review.models import Cause, State
+from review.prepared import rows
 from review.text import copying
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ class Ledger:
 
     def _look_up(self, incoming: Sequence[Entry]) -> None:
         keys = _bytea_array([item.key for item in incoming])
-        self._forbidden = dict(_rows(_FORBIDDEN, [keys]))
-        for key, pk, source, is_touched, takedown in _rows(_BY_KEY, [self.batch.pk, keys]):
+        self._forbidden = dict(rows(_FORBIDDEN, [keys]))
+        for key, pk, source, is_touched, takedown in rows(_BY_KEY, [self.batch.pk, keys]):
             if pk not in self._records:
                 is_own = source == self.batch.source_id
                 known = _Known(key, pk, is_own=is_own, is_touched=is_touched, takedown=takedown, is_repeated=False)
@@ -184,7 +185,7 @@ class Ledger:
         names = {name for key, name in named if key not in self._keys} - self._names.keys()
         asked: set[str] = set()
         while names:
-            given_up = {self._learn(*row) for row in _rows(_BY_NAME, [self.batch.pk, self.batch.source_id, [*names]])}
+            given_up = {self._learn(*row) for row in rows(_BY_NAME, [self.batch.pk, self.batch.source_id, [*names]])}
             asked |= names
             names = {name for key, name in named if key in given_up} - self._names.keys() - asked
 
@@ -224,12 +225,6 @@ def _bytea_array(keys: Iterable[bytes]) -> str:
     return "{" + ",".join([f'"\\\\x{key.hex()}"' for key in keys]) + "}"
 
 
-def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return list(cursor.fetchall())
-
-
 def _write(cursor: "CursorWrapper", ledger: Ledger) -> None:
     batch = ledger.batch
     for known, pk in zip(ledger.new, _block(cursor, "review_record", len(ledger.new)), strict=True):
@@ -259,15 +254,15 @@ def _write_scores(cursor: "CursorWrapper", ledger: Ledger) -> None:
     current = [(known, item) for known, _number, item in ledger.revisions if known.current is item]
     if replaced := [known.pk for known, _item in current if not known.first]:
         cursor.execute("DELETE FROM review_score WHERE record_id = ANY(CAST(%s AS bigint[]))", [unread.array(replaced)])
-    if scores := [copying.bigint(known.pk) + item.score for known, item in current if item.score]:
-        _copy(cursor, "review_score", iter(scores))
+    if any(item.score for _known, item in current):
+        _copy(cursor, "review_score", _score_rows(current))
 
 
 def _write_audit_row(cursor: "CursorWrapper", ledger: Ledger) -> None:
     """Write the one row that the hash chain seals for all wordings of the chunk."""
     items = [item for _known, _number, item in ledger.revisions]
     content = sha256(b"".join([item.content for item in items])).digest()
-    originals = sha256(b"".join([item.original_hashes for item in items])).digest()
+    originals = sha256(b"".join([item.raw_hash + item.claimed_hash for item in items])).digest()
     revisions = unread.array([item.revision for item in items])
     cursor.execute(
         "INSERT INTO review_intake (batch_id, revisions, sha256, originals) VALUES (%s, CAST(%s AS bigint[]), %s, %s)",
@@ -278,10 +273,11 @@ def _write_audit_row(cursor: "CursorWrapper", ledger: Ledger) -> None:
 def _block(cursor: "CursorWrapper", table: str, size: int) -> list[int]:
     """Draw ids from the sequence of a table, so that the rows can refer to one another before they are written."""
     cursor.execute(
-        "SELECT nextval(sequence) FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)",
+        "SELECT string_agg(nextval(sequence)::text, ' ')"
+        " FROM pg_get_serial_sequence(%s, 'id') AS sequence, generate_series(1, %s)",
         [table, size],
     )
-    return [pk for (pk,) in cursor.fetchall()]
+    return [int(pk) for pk in (cursor.fetchone()[0] or "").split()]
 
 
 _COLUMNS = {
@@ -299,54 +295,63 @@ _COLUMNS = {
     "review_duplicate": ("record_id", "batch_id", "line", "offset"),
 }
 
-type _Rows = Iterator[bytes]
+type _Pieces = Iterator[bytes]
+"""Rows, in pieces: what is long is not copied before all of them are put together."""
 
 
-def _copy(cursor: "CursorWrapper", table: str, rows: _Rows) -> None:
+def _copy(cursor: "CursorWrapper", table: str, pieces: _Pieces) -> None:
     """Send the rows at once: in many small pieces, sending would wait for the thread that prepares the next chunk."""
-    columns = _COLUMNS[table]
-    names = ", ".join(f'"{name}"' for name in columns)
-    begin = copying.count(len(columns))
+    names = ", ".join(f'"{name}"' for name in _COLUMNS[table])
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(copying.BEGIN + b"".join([begin + row for row in rows]) + copying.END)
+        copy.write(b"".join([copying.BEGIN, *pieces, copying.END]))
 
 
-def _revision_rows(ledger: Ledger) -> _Rows:
-    batch = copying.bigint(ledger.batch.pk)
+def _beginning(table: str) -> bytes:
+    """Return what every row of a table begins with."""
+    return copying.count(len(_COLUMNS[table]))
+
+
+def _revision_rows(ledger: Ledger) -> _Pieces:
+    begin, batch = _beginning("review_revision"), copying.bigint(ledger.batch.pk)
     for known, number, item in ledger.revisions:
-        identity = copying.bigint(item.revision) + copying.bigint(known.pk) + copying.smallint(number)
-        yield identity + batch + item.wording
+        yield begin + copying.bigint(item.revision) + copying.bigint(known.pk) + copying.smallint(number) + batch
+        yield item.wording
 
 
-def _record_rows(ledger: Ledger) -> _Rows:
+def _record_rows(ledger: Ledger) -> _Pieces:
     rule = ledger.batch.source.second_look_rule
-    source, batch = copying.bigint(ledger.batch.source_id), copying.bigint(ledger.batch.pk)
+    begin, source = _beginning("review_record"), copying.bigint(ledger.batch.source_id)
+    batch = copying.bigint(ledger.batch.pk)
+    states = {state: copying.text(state.value) for state in State}
     for known in ledger.new:
         first, current = known.first, known.current
         if first and current:
-            yield b"".join(
-                [
-                    *(copying.bigint(known.pk), source, copying.optional(first.external_id)),
-                    *(copying.data(known.key), batch, copying.smallint(first.wanted(rule))),
-                    *(copying.text(current.state.value), copying.bigint(current.revision)),
-                ]
-            )
+            yield begin + copying.bigint(known.pk) + source + copying.optional(first.external_id)
+            yield copying.data(known.key) + batch + copying.smallint(first.wanted(rule))
+            yield states[current.state] + copying.bigint(current.revision)
 
 
-def _original_rows(ledger: Ledger) -> _Rows:
-    batch = copying.bigint(ledger.batch.pk)
+def _original_rows(ledger: Ledger) -> _Pieces:
+    begin, batch = _beginning("review_original"), copying.bigint(ledger.batch.pk)
     for known, _number, item in ledger.revisions:
-        yield copying.bigint(known.pk) + batch + item.original
+        yield begin + copying.bigint(known.pk) + batch
+        yield item.original
 
 
-def _flag_rows(ledger: Ledger) -> _Rows:
+def _flag_rows(ledger: Ledger) -> _Pieces:
+    begin = _beginning("review_flag")
     for known, _number, item in ledger.revisions:
-        owner = copying.bigint(known.pk) + copying.bigint(item.revision)
-        yield from [owner + flag for flag in item.flags]
+        if item.flags:
+            owner = begin + copying.bigint(known.pk) + copying.bigint(item.revision)
+            yield from [owner + flag for flag in item.flags]
 
 
-def _duplicate_rows(ledger: Ledger) -> _Rows:
-    batch = copying.bigint(ledger.batch.pk)
+def _score_rows(current: "list[tuple[_Known, Entry]]") -> _Pieces:
+    begin = _beginning("review_score")
+    return (begin + copying.bigint(known.pk) + item.score for known, item in current if item.score)
+
+
+def _duplicate_rows(ledger: Ledger) -> _Pieces:
+    begin, batch = _beginning("review_duplicate"), copying.bigint(ledger.batch.pk)
     for known, item in ledger.duplicates:
-        place = copying.integer(item.line) + copying.bigint(item.offset)
-        yield copying.bigint(known.pk) + batch + place
+        yield begin + copying.bigint(known.pk) + batch + copying.integer(item.line) + copying.bigint(item.offset)

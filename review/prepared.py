@@ -1,6 +1,7 @@
-"""Statements that are asked at every turn of the queue: compiled once, and kept prepared by the server.
+"""Statements that are asked at every turn of the queue or for every chunk: compiled once, and kept prepared.
 
 Compiling and planning the few statements by which a record comes to lie before a person takes longer than running them.
+So does planning a look-up of thousands of keys that stand in its text.
 The settings have the server plan each of them once: left to itself it plans the longest, the claim, anew every time.
 """
 
@@ -28,6 +29,12 @@ def answer(statement: str, parameters: Parameters, *, prepare: bool = True) -> t
     """Run a statement and return its first row; `prepare=False` where the best plan depends on the values."""
     with _executed(statement, parameters, prepare=prepare) as cursor:
         return cursor.fetchone()
+
+
+def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+    """Run a statement and return all its rows."""
+    with _executed(statement, parameters) as cursor:
+        return cursor.fetchall()
 
 
 def run(statement: str, parameters: Parameters) -> int:

@@ -15,7 +15,13 @@ def duplicate_key(instruction: str, input: str, output: str) -> bytes:  # noqa: 
     White space is what ``str.split`` takes for it: every Unicode space and line separator, and U+001C to U+001F.
     It goes first and the rest is brought to NFC, so that neither order nor form of the original matters.
     """
-    fields = [_canonical(instruction), _canonical(input), _canonical(output)]
+    texts = (instruction, input, output)
+    return duplicate_key_of(texts, [_encoded(text) for text in texts])
+
+
+def duplicate_key_of(texts: Iterable[str], encoded: Iterable[bytes]) -> bytes:
+    """The same of the three texts and of what they are encoded, which most of them are known by as they stand."""
+    fields = [_canonical(text, body) for text, body in zip(texts, encoded, strict=True)]
     return hashlib.sha256(_FIELD_END.join(fields)).digest()
 
 
@@ -45,10 +51,11 @@ def joined_labels(*lists: Sequence[str]) -> bytes:
     return _FIELD_END.join([b"".join([_encoded(label) + _ITEM_END for label in given]) for given in lists])
 
 
-def _canonical(text: str) -> bytes:
+def _canonical(text: str, encoded: bytes) -> bytes:
     if not text:
         return b""
-    return _encoded(unicodedata.normalize("NFC", "".join(text.split())))
+    canonical = unicodedata.normalize("NFC", "".join(text.split()))
+    return encoded if canonical == text else _encoded(canonical)
 
 
 def _encoded(text: str) -> bytes:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self, cast
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import orjson
 
@@ -240,7 +240,7 @@ def parse(body: bytes, *, limit: int = MAX_LINE_BYTES) -> object:
         return _exact(body)
     # orjson keeps the last of equal keys, rounds long integers and accepts NUL: these three cheap signs send whatever
     # might hold one of them to the exact path. They may fire on clean input, but are never silent on faulty input.
-    if NUL_ESCAPE in body or len(_KEY_END.findall(body)) != _entries(value):
+    if (b"\\" in body and NUL_ESCAPE in body) or len(_KEY_END.findall(body)) != _entries(value):
         return _exact(body)
     return value
 
@@ -291,7 +291,8 @@ def text_field(
         raise _wrong_type(value, pointer, "string")
     if len(value) > max_characters:
         raise Malformed("field_too_long", pointer, length=len(value), limit=max_characters)
-    _check_characters(value, pointer)
+    if not _is_storable(value):
+        raise _not_storable(value, pointer)
     if not allow_empty and is_blank(value):
         raise Malformed("empty", pointer)
     return value
@@ -304,7 +305,11 @@ def string_list(value: object, pointer: str) -> tuple[str, ...]:
     if len(value) > MAX_LABELS:
         raise Malformed("too_many", pointer, length=len(value), limit=MAX_LABELS)
     labels = tuple(value)
-    if not _ONLY_TEXT.issuperset(map(type, labels)) or not _are_sound(labels):
+    try:
+        is_sound = _are_sound(labels)
+    except TypeError:  # something that has no hash, such as a list
+        is_sound = False
+    if not is_sound:
         for position, label in enumerate(labels):
             text_field(label, f"{pointer}/{position}", max_characters=MAX_LABEL_CHARACTERS)
     return labels
@@ -324,9 +329,11 @@ def boolean_field(value: object, pointer: str) -> bool:
     return value
 
 
-_KEY_END = re.compile(rb'"[ \t\r\n]*+:')
+_KEY_END = re.compile(rb':(?<=[" \t\r\n]:)')
+"""A colon behind a string or white space: looked for by the colon, which is rare but behind keys."""
 _TOO_LARGE = float(1 << 63)
-_ONLY_TEXT = frozenset({str})
+_LOOKED_INTO = frozenset({dict, list, float})
+"""Types that hold entries, or may be a number that was rounded."""
 _SPACE = " \t\r\n"
 _LITERALS = ("true", "false", "null")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -359,18 +366,16 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_integer)
 def _entries(value: object) -> int:
     """How many object entries ``value`` holds; -1 when it may be too deep, or a number in it may have been rounded."""
     entries = 0
-    level = [value]  # strings are left out: there is nothing in them to count
+    level = [value]
     for _ in range(MAX_DEPTH):
         below: list[object] = []
         for item in level:
-            kind = type(item)
-            if kind is dict:
-                members = cast("dict[str, object]", item)
-                entries += len(members)
-                below += [value for value in members.values() if type(value) is not str]
-            elif kind is list:
-                below += [value for value in cast("list[object]", item) if type(value) is not str]
-            elif kind is float and abs(cast("float", item)) >= _TOO_LARGE:
+            if type(item) is dict:
+                entries += len(item)
+                below += [value for value in item.values() if type(value) in _LOOKED_INTO]
+            elif type(item) is list:
+                below += [value for value in item if type(value) in _LOOKED_INTO]
+            elif type(item) is float and abs(item) >= _TOO_LARGE:
                 return -1
         if not below:
             return entries
@@ -463,13 +468,17 @@ def _pointer_token(key: str) -> str:
 def _check_characters(text: str, pointer: str) -> None:
     """Refuse the two kinds of characters that PostgreSQL cannot hold."""
     if not _is_storable(text):
-        raise Malformed("nul" if "\x00" in text else "lone_surrogate", pointer)
+        raise _not_storable(text, pointer)
+
+
+def _not_storable(text: str, pointer: str) -> Malformed:
+    return Malformed("nul" if "\x00" in text else "lone_surrogate", pointer)
 
 
 @lru_cache(maxsize=256)
 def _are_sound(labels: tuple[str, ...]) -> bool:
     """Whether all of these may be labels; remembered, since the records of a source have few different ones."""
-    return all(len(label) <= MAX_LABEL_CHARACTERS and _is_storable(label) for label in labels)
+    return all(type(label) is str and len(label) <= MAX_LABEL_CHARACTERS and _is_storable(label) for label in labels)
 
 
 def _is_storable(text: str) -> bool:

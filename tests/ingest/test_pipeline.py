@@ -79,8 +79,9 @@ def test_chunks_follow_one_another_without_a_gap(small_chunks: None) -> None:
     for earlier, later in pairwise(chunks[:4]):
         assert earlier.end_offset == later.first_offset
     for chunk in chunks[:4]:
-        content = TEN[chunk.first_offset : chunk.end_offset]
-        assert bytes(chunk.sha256) == hashlib.sha256(content).digest()
+        lines = TEN[chunk.first_offset : chunk.end_offset].splitlines()
+        hashes = b"".join(hashlib.sha256(line).digest() for line in lines)
+        assert bytes(chunk.sha256) == hashlib.sha256(hashes).digest()
     assert chunks[3].end_offset == len(TEN)
 
 

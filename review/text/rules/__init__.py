@@ -3,7 +3,7 @@
 Every rule has an id, one sentence in both languages and samples; all stand in ``RULES``.
 """
 
-from review.text.rules.finding import Chosen, find_flags
+from review.text.rules.finding import Chosen, Encoded, find_flags
 from review.text.rules.registry import FAMILIES, PERSONAL, RULES
 from review.text.rules.shape import FIELDS, MAX_SPANS, Family, Found, Kind, Rule, Span, Texts
 
@@ -14,6 +14,7 @@ __all__ = [
     "PERSONAL",
     "RULES",
     "Chosen",
+    "Encoded",
     "Family",
     "Found",
     "Kind",

@@ -1,6 +1,6 @@
 """Control characters inside text, and the LaTeX commands whose backslash was read as the start of an escape."""
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question, replacing
+from review.text.rules.shape import Family, Kind, Rule, answer, matching, question, replacing
 
 # What stands behind the character that the backslash and the first letter became.
 _EATEN = (
@@ -22,9 +22,9 @@ _EATEN_ESCAPE = Rule(
     chinese="LaTeX 命令的反斜杠被当作转义吃掉，变成了控制字符。",
     find=matching(_EATEN),
     signs=(
-        Sign(r"\f\r\x08\x07\x0b"),
-        Sign("\t", "(?=heta|imes|riangle|ilde|frac|herefore|ext|an|au|o)"),
-        Sign("\n", "(?=eq|abla|otin|subseteq)"),
+        r"[\f\r\x08\x07\x0b]",
+        r"\t(?:heta|imes|riangle|ilde|frac|herefore|ext|an|au|o)",
+        r"\n(?:eq|abla|otin|subseteq)",
     ),
     caught=(
         answer("因此所求概率为 $\frac{1}{3}$。"),
@@ -48,7 +48,7 @@ _CONTROL_CHARACTERS = Rule(
     english="Control characters stand inside the text.",
     chinese="文本中有控制字符。",
     find=matching(_CONTROL),
-    signs=(Sign(r"\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"), Sign("\r", r"(?!\n)")),
+    signs=(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]", r"\r[^\n]"),
     caught=(answer("前半句\x07后半句。"), answer("速度为\x0c，加速度为零。"), question("第一行\r第二行")),
     passed=(answer("第一行\r\n第二行"), answer("甲\t乙\n丙\t丁")),
     repair=replacing(_CONTROL, lambda match: "\n" if match[0] == "\r" else ""),

@@ -11,7 +11,6 @@ from review.text.rules.shape import (
     Family,
     Kind,
     Rule,
-    Sign,
     Span,
     Texts,
     answer,
@@ -28,7 +27,7 @@ _REPLACEMENT = Rule(
     english="Characters were lost in decoding: a replacement character stands in their place.",
     chinese="解码时丢失了字符，只剩替换符“\ufffd”或“锟斤拷”。",
     find=matching(_LOST),
-    signs=(Sign("\ufffd"), *words("锟斤拷", "烫烫烫", "屯屯屯")),
+    signs=words("\ufffd", "锟斤拷", "烫烫烫", "屯屯屯"),
     caught=(answer("他说：\ufffd\ufffd今天下雨。"), question("锟斤拷是什么意思？"), answer("烫烫烫烫")),
     passed=(answer("水很烫，小心烫手。"), answer("问号？不是替换符。")),
 )
@@ -41,7 +40,7 @@ _PRIVATE_USE = Rule(
     english="Private-use characters, which show as boxes or as something else on every other machine.",
     chinese="有私用区字符，换一台机器就显示为方框或别的字。",
     find=matching(_PRIVATE),
-    signs=(Sign("\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff"),),
+    signs=("[\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff]",),
     caught=(answer("步骤一\ue004开始。"), question("\U000f0001的意思")),
     passed=(answer("𠮷野家和😀都是正常字符。"), answer("①②③")),
 )
@@ -114,10 +113,7 @@ _MOJIBAKE = Rule(
     english="UTF-8 that was read in another encoding; what it probably said is proposed.",
     chinese="疑似按错误编码读取的 UTF-8 乱码，附有还原建议。",
     find=_find_suspects,
-    signs=(
-        Sign(_LEADS),
-        Sign(r"\u00c2-\u00ef"),
-    ),
+    signs=(f"[{_LEADS}\u00c2-\u00ef]",),
     caught=(
         answer("今天天气很好，我们去公园。".encode().decode("gbk", "replace").replace("\ufffd", "")),
         question("请把下面的句子翻译成英文。".encode().decode("latin-1")),
@@ -170,7 +166,7 @@ _LEFT_MARKUP = Rule(
     english="HTML tags or entities were left in the text.",
     chinese="文本里残留 HTML 标签或实体，例如 <br>、&nbsp;。",
     find=_find_markup,
-    signs=(Sign("<", "(?=/?[bpfsdcuBPFSDCU])"), Sign("&", "(?=[a-zA-Z#])")),
+    signs=("</?[bpfsdcuBPFSDCU]", "&[a-zA-Z#]"),
     caught=(answer("第一段<BR>&nbsp;&nbsp;第二段"), question("<p>下列说法正确的是</p>"), answer("甲&amp;乙")),
     passed=(answer("若 a<b 且 b<c，则 a<c。"), answer("用 `<br>` 换行：\n```\n<p>段落</p>\n```"), answer("R&D 部门")),
     repair=_without_markup,

@@ -2,7 +2,7 @@
 
 import re
 
-from review.text.rules.shape import END, ENDS, Family, Kind, Rule, Sign, Span, Texts
+from review.text.rules.shape import END, ENDS, SPACES, Family, Kind, Rule, Span, Texts
 
 _SENTENCE = 12
 """A text shorter than this says nothing of itself: the answer to an exercise may repeat one word of it."""
@@ -57,7 +57,7 @@ _SWAPPED = Rule(
     english="Question and answer seem to have changed places: the answer asks, the instruction tells.",
     chinese="问与答疑似颠倒：回答在提问，指令却在陈述。",
     find=_find_swapped,
-    signs=(Sign(ENDS, rf"(?<=[?？\s]{END}{ENDS})"),),
+    signs=(f"[?？{SPACES}]{END}{ENDS}",),
     caught=(
         Texts("因为大气分子对短波长的光散射更强，所以晴朗的天空看起来是蓝色的。", "", "为什么天空是蓝色的？"),
         Texts("知识", "水在一百摄氏度沸腾，这是在标准大气压下测得的。", "水在多少度沸腾？"),

@@ -1,7 +1,10 @@
 """What rules find in a record: one look for the signs of all of them, then only those that may find something."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import re2
 
 from review.text.rules.registry import RULES
 from review.text.rules.shape import (
@@ -15,79 +18,82 @@ from review.text.rules.shape import (
     Found,
     Kind,
     Rule,
-    Sign,
     Span,
     Texts,
 )
 from review.text.strict import is_blank
 
-_NEVER = r"(?!)"
+_MAX_MEMORY = 16 << 20
+"""Bytes of the automaton of some rules' signs; it is built as texts need it."""
+_BEFORE, _BETWEEN, _BEHIND = (edge.encode() for edge in (QUESTION + BEGIN, END + BEGIN, END + ENDS))
+_LABELS = Texts._fields.index("major")
+_ANY_ANSWER = "。"
+
+
+type Encoded = Sequence[bytes]
+"""The three texts in UTF-8, for those who have them at hand."""
 
 
 class _Prefilter:
-    """The signs of some rules in two patterns, and which rules each character may concern."""
+    """The signs of some rules, looked for all at once, in a time that does not depend on how many there are."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self._always = [rule for rule in rules if rule.signs is None]
-        self._rules = [rule for rule in rules if rule.signs]
-        signs = [sign for rule in self._rules for sign in rule.signs or ()]
-        self._looks = (_bound(signs).findall, _free(signs).findall)
-        self._concerned: dict[str, int] = {}
+        self._always = [rule for rule in rules if rule.signs is None and not rule.is_of_labels]
+        self._of_labels = [rule for rule in rules if rule.is_of_labels]
+        self._mislabelled = lru_cache(maxsize=256)(self._find_mislabelled)
+        self._by_signs = [rule for rule in rules if rule.signs]
+        self._signs = _any_of(self._by_signs)
 
-    def asked(self, texts: Texts) -> list[Rule]:
+    def asked(self, texts: Texts, encoded: Encoded | None = None) -> list[Rule]:
         """Return the rules that may find something, in their order."""
-        given = f"{BEGIN}{texts.input}{END}" if texts.input else ""
-        text = f"{QUESTION}{BEGIN}{texts.instruction}{END}{given}{BEGIN}{texts.output}{END}{ENDS}"
-        bound, free = self._looks
-        signs = bound(text) + free(text)
-        if not signs:
-            return self._always
-        concerned = 0
-        for character in set(signs):
-            if (mask := self._concerned.get(character)) is None:
-                mask = self._concerned[character] = self._mask(character)
-            concerned |= mask
-        return [rule for place, rule in enumerate(self._rules) if concerned >> place & 1] + self._always
+        return [*self._signed(texts, encoded), *self._always, *self._labelled(texts)]
 
-    def _mask(self, character: str) -> int:
-        return sum(
-            1 << place
-            for place, rule in enumerate(self._rules)
-            if any(_may_begin(sign, character) for sign in rule.signs or ())
-        )
+    def _signed(self, texts: Texts, encoded: Encoded | None) -> list[Rule]:
+        if not self._by_signs:
+            return []
+        fields = [field for field in encoded or _encoded(texts) if field]
+        found = self._signs.Match(b"".join([_BEFORE, _BETWEEN.join(fields), _BEHIND])) or ()
+        return [self._by_signs[place] for place in sorted(found)]
 
+    def _labelled(self, texts: Texts) -> list[Rule]:
+        if not self._of_labels:
+            return []
+        try:
+            return self._mislabelled(*texts[_LABELS:])
+        except TypeError:  # a list, which cannot be remembered
+            major, minor, domain, names = map(tuple, (texts.major, texts.minor, texts.domain, texts.names))
+            return self._mislabelled(major, minor, domain, texts.answer_from, names)
 
-def _may_begin(sign: Sign, character: str) -> bool:
-    return character in sign.characters if sign.around else bool(re.match(f"[{sign.characters}]", character))
-
-
-def _bound(signs: Iterable[Sign]) -> re.Pattern[str]:
-    """Return the pattern of the signs that demand something around them.
-
-    Every branch begins with one character of its own: so the engine skips quickly what is none of them.
-    """
-    around: dict[str, set[str]] = {}
-    for sign in signs:
-        for character in sign.characters if sign.around else "":
-            around.setdefault(character, set()).add(sign.around)
-    branches = [f"{re.escape(character)}(?:{'|'.join(sorted(said))})" for character, said in sorted(around.items())]
-    return re.compile("|".join(branches) or _NEVER)
+    def _find_mislabelled(self, *labels: Any) -> list[Rule]:
+        """Return the rules that find something in these labels; remembered, for a source has few different ones."""
+        texts = Texts("", "", _ANY_ANSWER, "", *labels)
+        return [rule for rule in self._of_labels if rule.find(texts)]
 
 
-def _free(signs: Iterable[Sign]) -> re.Pattern[str]:
-    """Return the pattern of the signs that are enough by themselves."""
-    characters = "".join(sorted({sign.characters for sign in signs if not sign.around}))
-    return re.compile(f"[{characters}]" if characters else _NEVER)
+def _encoded(texts: Texts) -> Encoded:
+    return [text.encode("utf-8", "surrogatepass") for text in (texts.instruction, texts.input, texts.output)]
+
+
+def _any_of(rules: Sequence[Rule]) -> re2.Set:
+    """Return the set of the rules' signs, a pattern a rule."""
+    options = re2.Options()
+    options.max_mem = _MAX_MEMORY
+    found = re2.Set.SearchSet(options)
+    for rule in rules:
+        found.Add("|".join(rule.signs or ()))
+    if rules:
+        found.Compile()
+    return found
 
 
 _FLAGS = _Prefilter([rule for rule in RULES.values() if rule.kind == Kind.FLAG])
 
 
-def find_flags(texts: Texts, *, without: Collection[str] = ()) -> list[Found]:
+def find_flags(texts: Texts, *, without: Collection[str] = (), encoded: Encoded | None = None) -> list[Found]:
     """Return everything that the flags point out, but for those ``without``."""
     found: list[Found] = []
-    for rule in _FLAGS.asked(texts):
+    for rule in _FLAGS.asked(texts, encoded):
         if (spans := rule.find(texts)) and rule.id not in without:
             found += [Found(rule.id, span) for span in spans[:MAX_SPANS]]
     return found

@@ -1,7 +1,6 @@
 """Labels outside a controlled vocabulary, and an answer whose author nobody knows."""
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from review.text.rules.shape import Family, Find, Kind, Rule, Span, Texts
 
@@ -65,12 +64,11 @@ def _labelled(
 
 
 def _by_list(is_meant: Callable[[Labels], bool]) -> Find:
-    """Return the finder of the lists of labels that are meant; remembered, for a source has few different ones."""
-    remembered = lru_cache(maxsize=256)(is_meant)
+    """Return the finder of the lists of labels that are meant."""
 
     def find(texts: Texts) -> list[Span]:
         lists = (("major", texts.major), ("minor", texts.minor), ("domain", texts.domain))
-        return [Span(name, 0, 0) for name, labels in lists if labels and remembered(tuple(labels))]
+        return [Span(name, 0, 0) for name, labels in lists if is_meant(tuple(labels))]
 
     return find
 
@@ -81,6 +79,7 @@ _REPEATED_LABEL = Rule(
     english="A label is given twice.",
     chinese="同一个标签重复出现。",
     find=_by_list(lambda labels: len(labels) != len(set(labels))),
+    is_of_labels=True,
     caught=(_labelled(minor=("选择题", "选择题")),),
     passed=(_labelled(minor=("选择题", "填空题")),),
 )
@@ -96,6 +95,7 @@ _LABEL_IS_SOURCE = Rule(
     english="A main task type is the name of the source and says nothing of the task.",
     chinese="主任务类型写成了来源名，没有说明任务。",
     find=_find_source,
+    is_of_labels=True,
     caught=(_labelled(major=("豆瓣",), names=("douban", "豆瓣")),),
     passed=(_labelled(major=("问答",), names=("douban", "豆瓣")),),
 )
@@ -107,6 +107,7 @@ _LABEL_VARIANT = Rule(
     english="A label is another word for one that is preferred, such as 书 for 图书.",
     chinese="标签用了另一种叫法，例如“书”应为“图书”。",
     find=_by_list(lambda labels: not _PREFERRED.isdisjoint(labels)),
+    is_of_labels=True,
     caught=(_labelled(domain=("书",)), _labelled(domain=("医学", "百科")), _labelled(domain=("心理学", "psychology"))),
     passed=(_labelled(domain=("图书", "医疗")), _labelled(domain=("javascript", "前端"))),
 )
@@ -122,6 +123,7 @@ _ANSWER_FROM_UNKNOWN = Rule(
     english="It is not known who wrote the answer; say so before approving.",
     chinese="不知道回答由谁撰写；通过前须补上。",
     find=_find_unknown_author,
+    is_of_labels=True,
     caught=(Texts("问题？", "", "回答。", answer_from=""),),
     passed=(Texts("问题？", "", "回答。", answer_from="human"), Texts("问题？", "", "", answer_from="")),
 )

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from review.text.rules.shape import FIELDS, Family, Kind, Rule, Sign, Span, Texts, answer, matching
+from review.text.rules.shape import DIGIT, FIELDS, SPACES, Family, Kind, Rule, Span, Texts, answer, matching
 
 _MOBILE = r"(?<![0-9A-Za-z_./=+-])(?:(?:\+|00)?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d_]|\.[A-Za-z])"
 _LANDLINE = r"(?<![0-9A-Za-z_./=+-])(?:[（(]0\d{2,3}[)）]|0\d{2,3}[-－— ])[2-9]\d{6,7}(?![\d-])"
@@ -15,8 +15,8 @@ _PHONE_NUMBER = Rule(
     chinese="有电话号码。",
     find=matching(f"{_MOBILE}|{_LANDLINE}"),
     signs=(
-        Sign("1", r"(?=[3-9]\d[ -]?\d{4}[ -]?\d{4})"),
-        Sign("0", r"(?=\d{2,3}[)）－— -][2-9]\d{6})"),
+        rf"1[3-9]{DIGIT}[ -]?{DIGIT}{{4}}[ -]?{DIGIT}{{4}}",
+        rf"0{DIGIT}{{2,3}}[)）－— -][2-9]{DIGIT}{{6}}",
     ),
     caught=(answer("请拨打13812345678。"), answer("手机：+86 138 1234 5678"), answer("电话（010）66001234")),
     passed=(
@@ -54,7 +54,7 @@ _EMAIL_ADDRESS = Rule(
     english="An e-mail address.",
     chinese="有电子邮箱地址。",
     find=_find_addresses,
-    signs=(Sign("@", r"(?<=[A-Za-z0-9_%+-]@)(?=[A-Za-z0-9-]{1,63}\.)"),),
+    signs=(r"[A-Za-z0-9_%+-]@[A-Za-z0-9-]+\.",),
     caught=(answer("请发到zhang.san@mail.example.cn。"), answer("邮箱 li-si_88@example.com")),
     passed=(answer("图片 logo@2x.png"), answer("升级到 webpack@5.1.0"), answer("用 @ 符号")),
 )
@@ -89,7 +89,7 @@ _IDENTITY_NUMBER = Rule(
     english="An identity card number whose check digit is right.",
     chinese="有校验位正确的身份证号。",
     find=_find_identities,
-    signs=(Sign("9", r"(?<=\d{6}19)(?=\d{9}[\dXx])"), Sign("0", r"(?<=\d{6}20)(?=\d{9}[\dXx])")),
+    signs=(rf"{DIGIT}{{6}}(?:19|20){DIGIT}{{9}}[{DIGIT}Xx]",),
     caught=(answer("身份证号：11010519491231002X。"),),
     passed=(answer("订单号 110105194912310021"), answer("流水号 110105194913310020")),
 )
@@ -115,7 +115,7 @@ _USER_MENTION = Rule(
     english="A user is addressed by name (@name).",
     chinese="点名某个用户（@用户名）。",
     find=_find_mentions,
-    signs=(Sign("@", r"(?=[\w-])(?<![A-Za-z0-9_.%+/@\\-]@)"),),
+    signs=(rf"[^A-Za-z0-9_.%+/@\\-]@[^{SPACES}]",),
     caught=(answer("感谢@小河边的风 的回答"), answer("@Zhangsan88 说得对"), answer("同意楼上@李四，补充一点")),
     passed=(
         answer("@media (max-width: 600px)"),
@@ -136,8 +136,8 @@ _MESSENGER = Rule(
     chinese="有微信号、QQ 号或群号。",
     find=matching(_ACCOUNT),
     signs=(
-        Sign("信Qq企加", r"(?=.{0,3}\s?[号是]?码?\s?[:：]\s?[A-Za-z0-9_-]{5})"),
-        Sign("CcXx", r"(?<=[eVv].)(?=(?:hat)?\s?[号是]?码?\s?[:：]\s?[A-Za-z0-9_-]{5})"),
+        rf"[信Qq企加].{{0,3}}[{SPACES}]?[号是]?码?[{SPACES}]?[:：][{SPACES}]?[A-Za-z0-9_-]{{5}}",
+        rf"[eVv][CcXx](?:hat)?[{SPACES}]?[号是]?码?[{SPACES}]?[:：][{SPACES}]?[A-Za-z0-9_-]{{5}}",
     ),
     caught=(answer("加我微信：abc_12345"), answer("QQ群: 123456789")),
     passed=(answer("微信：一种即时通讯工具"), answer("时间：2023-05")),

@@ -2,10 +2,11 @@
 
 from review.text.rules.shape import (
     BEGIN,
+    DIGIT,
+    SPACES,
     Family,
     Kind,
     Rule,
-    Sign,
     Span,
     Texts,
     answer,
@@ -162,12 +163,8 @@ _SOURCE_LEFTOVERS = Rule(
         *words(
             "点击下载", "显示全部", "文章摘自", "文章选自", "文章节选自", "文章转自", "文章来源", "将做法保存到手机"
         ),
-        Sign("编", r"(?=辑于?\s?[:：\d])"),
-        Sign("布表", r"(?=于\s?[:：\d])"),
-        Sign("源者", r"(?=\s?[:：\d])"),
-        Sign("链", r"(?=接\s?[:：\d])"),
-        Sign("Cc", "(?=lick (?:here|to read))"),
-        Sign("R", "(?=ead more)"),
+        rf"(?:编辑于?|[布表]于|[源者]|链接)[{SPACES}]?[:：{DIGIT}]",
+        "[Cc]lick (?:here|to read)|Read more",
     ),
     caught=(
         answer("本文首发于某网站，未经许可禁止转载。"),
@@ -191,7 +188,7 @@ _PLATFORM_MARKS = Rule(
     english="Marks of the platform that the text was taken from: codes of emoticons, tags of topics.",
     chinese="残留来源平台的标记：表情代码、话题标签等，例如“[偷笑R]”“[话题]#”。",
     find=matching(_MARKS),
-    signs=(Sign("]", r"(?=#)|(?<=[RH]\])"), Sign("#", r"(?=\([\u4e00-\u9fff])")),
+    signs=(r"\]#|[RH]\]", "#\\([\u4e00-\u9fff]"),
     caught=(answer("真的很好吃[偷笑R]"), answer("#早餐[话题]# #面包[话题]#"), question("有人知道吗？#(狂汗)")),
     passed=(answer("数组 a[0] 和 b[R]"), answer("他[张三]说过"), answer("#早餐# 与 #(1)")),
     repair=replacing(_MARKS, ""),
@@ -204,7 +201,7 @@ _WEB_ADDRESS = Rule(
     english="The address of a web page.",
     chinese="有网址。",
     find=matching(_URL),
-    signs=(Sign(":", "(?=//)"), Sign("wW", r"(?<=[wW]{3})(?=\.)")),
+    signs=("://", r"[wW]{3}\."),
     caught=(answer("详见 https://example.com/a?b=1。"), answer("打开www.example.com即可")),
     passed=(answer("http 协议和 https 协议"), answer("// 注释：这里")),
 )
@@ -230,13 +227,10 @@ _IMAGE_REFERENCE = Rule(
     chinese="文中提到并不存在的图片，例如“如图所示”“[图片]”。",
     find=matching("|".join(_IMAGE)),
     signs=(
-        Sign("[", r"(?<=!\[)"),
-        Sign("<", "(?=img)"),
-        Sign(
-            "图频情",
-            r"(?<=[\[【(（如见看下上左右面动配].)|(?=\s?\d)|(?<=封面.)|(?<=[\[【(（].{2})|(?=[中里上一二三四五六七八九十])|(?<=[张在].)|(?=片[左右中里])|(?=示[：:])",
-        ),
-        Sign("P", rf"(?<=[\n{BEGIN}]P)(?=\d{{1,2}}[是为：:、]?\s?[\u4e00-\u9fff])"),
+        r"!\[|<img",
+        r"(?:[\[【(（如见看下上左右面动配张在]|封面|[\[【(（].)[图频情]",
+        rf"[图频情](?:[{SPACES}]?{DIGIT}|[中里上一二三四五六七八九十]|片[左右中里]|示[：:])",
+        f"[\n{BEGIN}]P{DIGIT}{{1,2}}[是为：:、]?[{SPACES}]?[\u4e00-\u9fff]",
     ),
     caught=(
         answer("结构如图所示。"),

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, Span, Texts, answer, matching, question
+from review.text.rules.shape import Family, Kind, Rule, Span, Texts, answer, matching, question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ _TRADITIONAL_CHARACTERS = Rule(
     english="Traditional characters in simplified text; the simplified ones are proposed.",
     chinese="简体文本里混有繁体字，附有简体建议。",
     find=_find_traditional,
-    signs=(Sign(TRADITIONAL),),
+    signs=(f"[{TRADITIONAL}]",),
     caught=(answer("这个問題很简单。"), question("請问現在几点？")),
     passed=(answer("乾隆皇帝，皇后，瞭望塔，著名作家"), answer("宫商角徵羽"), answer("これは日本語の問題です")),
     repair=simplified,
@@ -64,7 +64,7 @@ _WIDE_LETTERS = Rule(
     english="Latin letters or digits of double width.",
     chinese="有全角字母或全角数字。",
     find=matching("[０-９Ａ-Ｚａ-ｚ]+"),
-    signs=(Sign("０-９Ａ-Ｚａ-ｚ"),),
+    signs=("[０-９Ａ-Ｚａ-ｚ]",),
     caught=(answer("共有１２３人"), question("ＡＢＣ是什么？")),
     passed=(answer("共有 123 人，即：一百二十三！"), answer("（甲）、《乙》")),
     repair=lambda text: text.translate(_NARROW),

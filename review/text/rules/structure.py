@@ -4,14 +4,15 @@ import re
 
 from review.text.rules.shape import (
     BEGIN,
+    DIGIT,
     END,
     ENDS,
     MAX_SPANS,
     QUESTION,
+    SPACES,
     Family,
     Kind,
     Rule,
-    Sign,
     Span,
     Texts,
     answer,
@@ -32,8 +33,8 @@ _MISSING_VALUE = Rule(
         rf"(?<![\u4e00-\u9fff])(?:{_LISTED})(?![\u4e00-\u9fff])|(?<![A-Za-z])(?:{_LISTED_LATIN})(?![A-Za-z])"
     ),
     signs=(
-        Sign("无暂未空缺", rf"(?={_APART}[数无知值失])"),
-        Sign("nN", rf"(?={_APART}[uUoOaA])"),
+        f"[无暂未空缺][，、,;；/|][{SPACES}]?[数无知值失]",
+        f"[nN][，、,;；/|][{SPACES}]?[uUoOaA]",
     ),
     caught=(answer("别名：无，数，值"), question("类型为n,u,l,l的电影"), answer("主演：暂、无"), answer("N,o,n,e")),
     passed=(answer("可有可无，数量不多，价值不高。"), answer("无数，值得一看"), answer("u, v 两点")),
@@ -66,10 +67,8 @@ _UNFINISHED = Rule(
     chinese="回答没有写完，或结尾指向不在文中的内容，例如以冒号结尾、“见视频”。",
     find=_find_cut,
     signs=(
-        Sign(ENDS, rf"(?<=[：:，,、；;（(“《【「—频图片表接区论件待续文多如括下点为是且及中\s]{END}{ENDS})"),
-        Sign(
-            ENDS, rf"(?<=[频图片表接区论件待续文多][。.！!…）)】\]]{END}{ENDS})|(?<=[…。！!）)】\].]{{2}}{END}{ENDS})"
-        ),
+        f"[：:，,、；;（(“《【「—频图片表接区论件待续文多如括下点为是且及中{SPACES}]{END}{ENDS}",
+        rf"(?:[频图片表接区论件待续文多][。.！!…）)】\]]|[…。！!）)】\].]{{2}}){END}{ENDS}",
     ),
     caught=(
         answer("主要原因有以下三点："),
@@ -101,7 +100,7 @@ _QUESTION_NUMBER = Rule(
     english="The instruction begins with the number that the question had where it came from.",
     chinese="指令开头残留原题号，例如“15.”“【54】”。",
     find=_find_number,
-    signs=(Sign(QUESTION, rf"(?={BEGIN}\s*+(?:[【第例（(]?\s?\d))"),),
+    signs=(f"{QUESTION}{BEGIN}[{SPACES}]*[【第例（(]?[{SPACES}]?{DIGIT}",),
     caught=(
         question("15.2022 年我国粮食产量是多少？"),
         question("【54】下列说法正确的是"),
@@ -139,10 +138,10 @@ _GLUED_ITEMS = Rule(
     chinese="两条内容粘在一起：多出一组选项、一个答案，或带上了下一部分的标题。",
     find=_find_glued,
     signs=(
-        Sign(ENDS, rf"(?<=[题释析课、，,：:；;\d\s]{END}{ENDS})"),
-        Sign("【", r"(?=\d{1,4}】)"),
-        Sign("案", r"(?<=答案)(?=】?[：:])"),
-        Sign("A", rf"(?<=[\n \t{BEGIN}]A)(?=\s?[.．、:：])"),
+        f"[题释析课、，,：:；;{DIGIT}{SPACES}]{END}{ENDS}",
+        f"【{DIGIT}{{1,4}}】",
+        "答案】?[：:]",
+        f"[\n \t{BEGIN}]A[{SPACES}]?[.．、:：]",
     ),
     caught=(
         question("下列正确的是\nA. 甲\nB. 乙\n下列错误的是\nA. 丙\nB. 丁"),
@@ -165,7 +164,7 @@ _STEM_LOST = Rule(
     english="The question itself is missing: the instruction begins with the options.",
     chinese="题干丢失：指令一开头就是选项。",
     find=matching(r"\A\s*(?:[（(][AＡ][)）]|[AＡ]\s?[.．、:：])", ("instruction",)),
-    signs=(Sign(QUESTION, rf"(?={BEGIN}\s*+[（(]?[AＡ])"),),
+    signs=(f"{QUESTION}{BEGIN}[{SPACES}]*[（(]?[AＡ]",),
     caught=(question("\nA. 甲\nB. 乙\nC. 丙\nD. 丁"), question("（A）红 （B）蓝")),
     passed=(question("选择正确的一项\nA. 甲\nB. 乙"), question("A 股和 B 股有什么不同？")),
 )

@@ -1,6 +1,6 @@
 """What a prompt template leaves behind when it goes wrong: doubled marks, empty ones, slots that nobody filled."""
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, question, replacing
+from review.text.rules.shape import SPACES, Family, Kind, Rule, answer, matching, question, replacing
 
 _PAIRS = "《》“”【】『』"
 _DOUBLED = "|".join(f"{mark}{mark}+" for mark in _PAIRS)
@@ -11,7 +11,7 @@ _DOUBLED_MARKS = Rule(
     english="Quotation or title marks stand twice, as when a template adds them to a title that has them.",
     chinese="书名号或引号重复，例如“《《书名》》”，多为模板给已带标点的标题又加了一层。",
     find=matching(_DOUBLED),
-    signs=tuple(Sign(mark, f"(?={mark})") for mark in _PAIRS),
+    signs=tuple(mark * 2 for mark in _PAIRS),
     caught=(question("请介绍一下《《红楼梦》》。"), question("““人工智能””是什么？"), answer("出自《论语》》。")),
     passed=(question("请介绍一下《红楼梦》。"), answer("他说：“她说‘好’。”"), answer("《〈论语〉新解》")),
     repair=replacing(f"([{_PAIRS}])\\1+", r"\1"),
@@ -41,10 +41,10 @@ _UNFILLED_SLOT = Rule(
     chinese="模板的空位没有填上，或填了空值，例如“{title}”“《》”“《nan》”。",
     find=matching(_SLOT),
     signs=(
-        Sign("{", rf"(?=[\s{{]{{0,4}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})\s{{0,3}}\}})"),
-        Sign("<", f"(?=(?:{_NAMED.upper()})>)"),
-        Sign("【", "(?=标题|书名|片名|关键词|主题|姓名|作者|此处)"),
-        Sign("《“「", rf"(?=[\s》”」]|{_NOTHING})"),
+        f"\\{{[{SPACES}{{]{{0,4}}(?:{_NAMED}|[\u4e00-\u9fff]{{1,8}})[{SPACES}]{{0,3}}\\}}",
+        f"<(?:{_NAMED.upper()})>",
+        "【(?:标题|书名|片名|关键词|主题|姓名|作者|此处)",
+        f"[《“「](?:[{SPACES}》”」]|{_NOTHING})",
     ),
     caught=(
         question("请为电影《{title}》写一段影评。"),

@@ -1,6 +1,6 @@
 """The voice of a model in a text that should be a person's."""
 
-from review.text.rules.shape import Family, Kind, Rule, Sign, answer, matching, words
+from review.text.rules.shape import Family, Kind, Rule, answer, matching, words
 
 _MODEL = (
     r"(?:[Aa][Ii]|人工智能|智能)\s?(?:语言模型|数字人|助手|助理|模型|机器人|系统|程序)?|(?:大型?|大规模)?语言模型|聊天机器人|"
@@ -19,9 +19,9 @@ _MODEL_VOICE = Rule(
     chinese="回答带有模型口吻，例如“作为AI语言模型”。",
     find=matching(_VOICE, ("output",)),
     signs=(
-        Sign("作", r"(?=为(?:一[个名位款种])?(?:[Aa][Ii]|有?智能|人工|大|语言|聊天|虚拟))"),
-        Sign("我", r"(?=只?是(?:一[个名位款种]|由|AI|人工|智能|大|语言|聊天|虚拟)|的(?:知识|训练)|无法|不能)"),
-        Sign("I", "(?<=[aA]s an AI)"),
+        "作为(?:一[个名位款种])?(?:[Aa][Ii]|有?智能|人工|大|语言|聊天|虚拟)",
+        "我(?:只?是(?:一[个名位款种]|由|AI|人工|智能|大|语言|聊天|虚拟)|的(?:知识|训练)|无法|不能)",
+        "[aA]s an AI",
     ),
     caught=(
         answer("作为一个AI语言模型，我没有感情。"),
