@@ -16,8 +16,7 @@ type Places = Mapping[str, list[Span]]
 def places(texts: Texts, *, source: "Source", encoded: Encoded | None = None) -> Places:
     """Return what the flags of a source find, by rule; touches no database."""
     found: dict[str, list[Span]] = {}
-    silent = source.silent_rules if source.rules else ()
-    for rule, span in find_flags(texts, without=silent, encoded=encoded):
+    for rule, span in find_flags(texts, without=source.silent_rules, encoded=encoded):
         found.setdefault(rule, []).append(span)
     return found
 

@@ -21,19 +21,22 @@ def document(record: shape.Record, piece: Piece) -> Document:
     shape.refuse_earlier_turns(record)
     task_type = object_field(record.get("task_type", {}), "/task_type")
     return Document(
-        *piece[:4],
-        shape.instruction(record),
-        shape.given_input(record),
-        shape.output(record),
-        labels(task_type, "major", "/task_type/major"),
-        labels(task_type, "minor", "/task_type/minor"),
-        labels(record, "domain", "/domain"),
-        shape.metadata(record),
-        answer_from(record),
-        shape.external_id(record),
-        claimed_human_verified(record),
-        claimed_copyright(record),
-        unknown_keys(record, task_type),
+        line=piece.line,
+        offset=piece.offset,
+        end=piece.end,
+        raw=piece.raw,
+        instruction=shape.instruction(record),
+        input=shape.given_input(record),
+        output=shape.output(record),
+        major=labels(task_type, "major", "/task_type/major"),
+        minor=labels(task_type, "minor", "/task_type/minor"),
+        domain=labels(record, "domain", "/domain"),
+        metadata=shape.metadata(record),
+        answer_from=answer_from(record),
+        external_id=shape.external_id(record),
+        claimed_human_verified=claimed_human_verified(record),
+        claimed_copyright=claimed_copyright(record),
+        unknown_keys=unknown_keys(record, task_type),
     )
 
 

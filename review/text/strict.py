@@ -291,8 +291,7 @@ def text_field(
         raise _wrong_type(value, pointer, "string")
     if len(value) > max_characters:
         raise Malformed("field_too_long", pointer, length=len(value), limit=max_characters)
-    if not _is_storable(value):
-        raise _not_storable(value, pointer)
+    _check_characters(value, pointer)
     if not allow_empty and is_blank(value):
         raise Malformed("empty", pointer)
     return value
@@ -468,11 +467,7 @@ def _pointer_token(key: str) -> str:
 def _check_characters(text: str, pointer: str) -> None:
     """Refuse the two kinds of characters that PostgreSQL cannot hold."""
     if not _is_storable(text):
-        raise _not_storable(text, pointer)
-
-
-def _not_storable(text: str, pointer: str) -> Malformed:
-    return Malformed("nul" if "\x00" in text else "lone_surrogate", pointer)
+        raise Malformed("nul" if "\x00" in text else "lone_surrogate", pointer)
 
 
 @lru_cache(maxsize=256)

@@ -1,14 +1,17 @@
+import re
 import time
 import timeit
 from collections.abc import Iterator
 from itertools import chain
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from review.text.rules import FAMILIES, FIELDS, MAX_SPANS, PERSONAL, RULES, Chosen, Kind, Rule, Texts, find_flags
 from review.text.rules.scripts import TRADITIONAL
+from review.text.rules.shape import DIGIT, SPACES
 
 FLAGS = [rule for rule in RULES.values() if rule.kind == Kind.FLAG]
 REPAIRS = [rule for rule in RULES.values() if rule.kind == Kind.REPAIR]
@@ -66,6 +69,14 @@ made_of_samples = st.lists(st.sampled_from(_fragments()), max_size=6).map("".joi
 def test_the_look_for_signs_hides_nothing(texts: Texts) -> None:
     without_it = {(rule.id, span) for rule in FLAGS for span in list(rule.find(texts))[:MAX_SPANS]}
     assert {(found.rule, found.span) for found in find_flags(texts)} == without_it
+
+
+def test_signs_know_every_space_and_digit_that_the_rules_know() -> None:
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    for of_rules, of_signs in ((r"\s", f"[{SPACES}]"), (r"\d", DIGIT)):
+        known = {character for character in characters if re.fullmatch(of_rules, character)}
+        assert known
+        assert {character for character in known if re2.fullmatch(of_signs, character)} == known
 
 
 @each_repair

@@ -51,11 +51,8 @@ _ODD_SPACES = Rule(
     repair=lambda text: _plain(_unindented(text)),
 )
 
-_BLANKS = r" \t\u3000\u00a0"
-_INNER = re.compile(
-    "|".join(rf"{blank}(?<![{_BLANKS}].)[{_BLANKS}]*+(?=\n)" for blank in (" ", r"\t", r"\u3000", r"\u00a0"))
-    + r"|\n\n\n\n++"
-)
+_BLANKS = " \t\u3000\u00a0"
+_INNER = re.compile("|".join(rf"{blank}(?<![{_BLANKS}].)[{_BLANKS}]*+(?=\n)" for blank in _BLANKS) + r"|\n\n\n\n++")
 
 
 def _find_edges(texts: Texts) -> list[Span]:
@@ -82,7 +79,7 @@ _BLANK_EDGES = Rule(
     chinese="行尾或首尾有多余空白，或连续多个空行。",
     find=_find_edges,
     signs=(
-        "[ \t\u3000\u00a0]\n",
+        f"[{_BLANKS}]\n",
         f"{BEGIN}[{SPACES}]",
         f"[{SPACES}]{END}",
         "\n\n\n\n",

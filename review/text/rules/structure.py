@@ -20,7 +20,8 @@ from review.text.rules.shape import (
     question,
 )
 
-_APART = r"[，、,;；/|]\s?"
+_MARKS = "，、,;；/|"
+_APART = rf"[{_MARKS}]\s?"
 _LISTED = "|".join(_APART.join(word) for word in ("无数值", "无数据", "暂无数据", "暂无", "未知", "空值", "缺失"))
 _LISTED_LATIN = "|".join(_APART.join(word) for word in ("null", "NULL", "None", "none", "nan", "NaN"))
 
@@ -33,8 +34,8 @@ _MISSING_VALUE = Rule(
         rf"(?<![\u4e00-\u9fff])(?:{_LISTED})(?![\u4e00-\u9fff])|(?<![A-Za-z])(?:{_LISTED_LATIN})(?![A-Za-z])"
     ),
     signs=(
-        f"[无暂未空缺][，、,;；/|][{SPACES}]?[数无知值失]",
-        f"[nN][，、,;；/|][{SPACES}]?[uUoOaA]",
+        f"[无暂未空缺][{_MARKS}][{SPACES}]?[数无知值失]",
+        f"[nN][{_MARKS}][{SPACES}]?[uUoOaA]",
     ),
     caught=(answer("别名：无，数，值"), question("类型为n,u,l,l的电影"), answer("主演：暂、无"), answer("N,o,n,e")),
     passed=(answer("可有可无，数量不多，价值不高。"), answer("无数，值得一看"), answer("u, v 两点")),
