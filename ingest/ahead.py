@@ -4,6 +4,7 @@ A thread shares the interpreter with its user, so that it only fills in where th
 on a core of its own, and is worth its start where there is much to make.
 """
 
+import fcntl
 import gc
 import os
 import signal
@@ -16,6 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+PIPE_BYTES = 1 << 20
+"""What may lie between two processes: as much as goes through at once."""
 
 
 class InThread[T]:
@@ -57,6 +61,8 @@ class InProcess[T]:
     def __init__(self, items: Iterator[T]) -> None:
         """Begin. The items are made in a copy of this process: there they must touch no database."""
         self._reader, writer = Pipe(duplex=False)
+        with suppress(AttributeError, OSError):  # where the system knows no sizes, or allows no larger one
+            fcntl.fcntl(writer.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         with warnings.catch_warnings():
             # A thread that draws a progress bar holds no lock that making items asks for.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -95,14 +101,12 @@ def _make[T](items: Iterator[T], reader: "Connection", writer: "Connection") -> 
     """Send the items, and None after the last, until nobody takes them any more."""
     reader.close()
     gc.freeze()  # what was there before is not looked at again
-    gc.disable()  # once an item is enough
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the process that began this one to answer
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with suppress(BrokenPipeError):
         try:
             for item in items:
                 writer.send(item)
-                gc.collect()
             writer.send(None)
         except BrokenPipeError:
             raise

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum, auto
+from functools import partial
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +25,7 @@ from ingest.ahead import InProcess, InThread
 from ingest.document import Unreadable
 from ingest.models import Chunk, Job, Part, Reject, Upload
 from ingest.parts import File
-from ingest.portions import Portion, portion_of, portions
+from ingest.portions import PIECE_RECORDS, Portion, portion_of, portions, put_together
 from ingest.readers import recognise
 from ingest.stages import Stages
 from review import depot, intake
@@ -250,13 +252,18 @@ def _recognise(job: Job) -> None:
 def _read_alone(
     job: Job, files: Sequence[File], stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk
 ) -> Outcome:
-    """Take in portion after portion, the next one prepared while the database is busy with the last."""
+    """Take in portion after portion, the next one prepared while the database is busy with the last.
+
+    In this process that begins with the commit: before it, the two would only wait for one another.
+    """
     with (
         _settled_objects_spared(),
-        _prepared(job, files, stages) as found,
+        _prepared(job, files, stages) as (found, is_beside),
         InThread(found, patience=_patience()) as ahead,
     ):
         while portion := ahead.take(meanwhile=lambda: _expect(_held(job).renew())):
+            if is_beside:
+                ahead.begin()
             if chunk := _save(job, portion, meanwhile=ahead.begin):
                 on_chunk(chunk)
             if should_stop():
@@ -265,16 +272,18 @@ def _read_alone(
 
 
 @contextmanager
-def _prepared(job: Job, files: Sequence[File], stages: Stages) -> Iterator[Iterator[Portion]]:
-    """Yield the portions that are left, of large files from a process beside this one."""
-    found = portions(files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
+def _prepared(job: Job, files: Sequence[File], stages: Stages) -> Iterator[tuple[Iterator[Portion], bool]]:
+    """Yield the portions that are left, and whether they come from a process beside this one, as of large files."""
+    found = partial(portions, files, stages=stages, offset=job.cursor_offset, line=job.cursor_line)
     left = sum(file.size for file in files) - job.cursor_offset
     if left < WORTH_A_PROCESS or stages.model:
-        with closing(found):
-            yield found
+        with closing(found()) as here:
+            yield here, False
     else:
-        with closing(InProcess(map(_entering, found))) as beside:
-            yield beside
+        records = stages.chunk_records
+        pieces = map(_entering, found(most=min(PIECE_RECORDS, records)))
+        with closing(InProcess(pieces)) as beside:
+            yield put_together(beside, records=records), True
 
 
 def _entering(portion: Portion) -> Portion:
@@ -412,7 +421,7 @@ def _write(job: Job, portion: Portion) -> Chunk:
         dropped_because=dropped,
         unknown_keys=portion.unknown_keys,
         tally=portion.tally,
-        sha256=portion.sha256,
+        sha256=sha256(portion.hashes).digest(),
     )
     Reject.objects.bulk_create(
         Reject(

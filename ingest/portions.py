@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
@@ -13,13 +13,15 @@ from ingest.document import Dropped, Refusal, Unreadable
 from ingest.models import Part
 from ingest.parts import File
 from ingest.readers import READERS
-from ingest.stages import Stages
+from ingest.stages import Stages, Tally
 from review.entries import Entry, Prepared, prepared
 
 if TYPE_CHECKING:
     from ingest.document import Document
 
 CHUNK_BYTES = 8 << 20
+PIECE_RECORDS = 100
+"""Records that come from a process of their own at once: of so few, what was made is still in the processor's cache."""
 MAX_UNKNOWN_KEYS = 100
 """Different unknown keys that are named for a chunk."""
 
@@ -39,18 +41,47 @@ class Portion:
     refusals: list[Refusal] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
-    tally: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    tally: Tally = field(default_factory=dict)
     size: int = 0
-    sha256: bytes = b""
+    hashes: bytearray = field(default_factory=bytearray)
+    """Of what stood in the file for each record, one after the other."""
 
     @property
     def read(self) -> int:
         """How many records it holds, those that are refused or dropped included."""
         return len(self.entries) + len(self.refusals) + self.dropped.total()
 
+    def is_full(self, records: int) -> bool:
+        """Tell whether it holds so many records, or as many bytes as a chunk should have."""
+        return self.read >= records or self.size >= CHUNK_BYTES
 
-def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0) -> Generator[Portion]:
-    """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database."""
+    def add(self, following: Self) -> None:
+        """Take in what follows in the same file."""
+        self.end, self.last_line = following.end, following.last_line
+        self.prepared += following.prepared
+        self.entries += following.entries
+        self.refusals += following.refusals
+        self.dropped += following.dropped
+        for key, number in following.unknown_keys.items():
+            self.note_unknown(key, number)
+        for stage, counts in following.tally.items():
+            self.tally.setdefault(stage, Counter()).update(counts)
+        self.size += following.size
+        self.hashes += following.hashes
+
+    def note_unknown(self, key: str, number: int = 1) -> None:
+        """Count a key that the format does not know, if it is one of those that are named."""
+        if key in self.unknown_keys or len(self.unknown_keys) < MAX_UNKNOWN_KEYS:
+            self.unknown_keys[key] += number
+
+
+def portions(
+    files: Iterable[File], *, stages: Stages, offset: int = 0, line: int = 0, most: int | None = None
+) -> Generator[Portion]:
+    """Read files, the first from `offset` after `line`; no portion holds records of two. Touches no database.
+
+    A portion holds `most` records, else as many as a chunk should have.
+    """
     for file in files:
         with file.path.open("rb") as stream:
             found = _UntilBroken(
@@ -64,11 +95,33 @@ def portions(files: Iterable[File], *, stages: Stages, offset: int = 0, line: in
                 )
             )
             records = stages.through(found)
-            while portion := _portion(records, file.number, stages):
+            while portion := _portion(records, file.number, stages, most or stages.chunk_records):
                 yield portion
             if found.trouble:
                 raise found.trouble
         offset = line = 0
+
+
+def put_together(pieces: Iterable[Portion], *, records: int) -> Iterator[Portion]:
+    """Make portions of so many records out of small ones, as they follow one another in the files."""
+    whole: Portion | None = None
+    try:
+        for piece in pieces:
+            if whole and whole.file == piece.file:
+                whole.add(piece)
+            else:
+                if whole:
+                    yield whole
+                whole = piece
+            if whole.is_full(records):
+                yield whole
+                whole = None
+    except Exception:  # what came before the break is taken in
+        if whole:
+            yield whole
+        raise
+    if whole:
+        yield whole
 
 
 def portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
@@ -107,13 +160,13 @@ class _UntilBroken:
             raise StopIteration from None
 
 
-def _portion(records: "Iterator[Document | Refusal | Dropped]", file: int, stages: Stages) -> Portion | None:
+def _portion(records: "Iterator[Document | Refusal | Dropped]", file: int, stages: Stages, most: int) -> Portion | None:
     """Read the next portion of a file, None at its end."""
     first = next(records, None)
     if first is None:
         return None
     portion = Portion(file, first.offset, first.line)
-    _fill(portion, chain([first], records), stages, most=stages.chunk_records)
+    _fill(portion, chain([first], records), stages, most=most)
     return portion
 
 
@@ -121,12 +174,10 @@ def _fill(
     portion: Portion, records: "Iterable[Document | Refusal | Dropped]", stages: Stages, *, most: float = math.inf
 ) -> None:
     """Add records to a portion, at most so many, and not many more bytes than a chunk should have."""
-    digest = hashlib.sha256()
     for read, record in enumerate(records, start=1):
-        digest.update(_add(portion, record, stages))
+        portion.hashes += _add(portion, record, stages)
         if read >= most or portion.size >= CHUNK_BYTES:
             break
-    portion.sha256 = digest.digest()
     portion.tally = stages.counted()
 
 
@@ -144,6 +195,5 @@ def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stage
     portion.prepared.append(candidate)
     portion.entries.append(candidate.entry)
     for key in record.unknown_keys:
-        if key in portion.unknown_keys or len(portion.unknown_keys) < MAX_UNKNOWN_KEYS:
-            portion.unknown_keys[key] += 1
+        portion.note_unknown(key)
     return candidate.entry.raw_hash

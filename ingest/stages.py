@@ -4,7 +4,6 @@ They are put together once for a run, from what the managers of the source have 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
@@ -19,7 +18,7 @@ from ingest.thresholds import Thresholds
 from review.text.rules import Chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from ingest.models import Job
     from ingest.readers.shape import Record
@@ -176,7 +175,7 @@ class Stages:
         """Count once more what a stage did."""
         self.tally.setdefault(stage, Counter())[what] += 1
 
-    def counted(self) -> Mapping[str, Mapping[str, int]]:
+    def counted(self) -> Tally:
         """Return what was counted since the last time, and begin anew."""
         counted = dict(self.tally)
         self.tally.clear()

@@ -132,7 +132,7 @@ def _entry(candidate: Candidate, texts: Texts, said: Sequence[bytes], flags: Pla
     answer_from = texts.answer_from or ""
     labels, labels_hashed = _packed(tuple(texts.major), tuple(texts.minor), tuple(texts.domain))
     content = content_hash_of((*said, answer_from.encode()), labels_hashed)
-    instruction, given, output, metadata = map(copying.data, said)
+    (instruction, given, output, metadata), raw, length = said, candidate.raw, copying.length
     claims, claimed_hash = _claims(
         candidate.claimed_human_verified, candidate.claimed_copyright, tuple(candidate.repairs)
     )
@@ -146,12 +146,15 @@ def _entry(candidate: Candidate, texts: Texts, said: Sequence[bytes], flags: Pla
         is_answered=bool(texts.output.strip()),
         answer_from=answer_from,
         wording=b"".join(
-            [instruction, given, output, labels, metadata, copying.text(answer_from), copying.data(content)]
+            [
+                *(length(instruction), instruction, length(given), given, length(output), output, labels),
+                *(length(metadata), metadata, copying.text(answer_from), length(content), content),
+            ]
         ),
         original=b"".join(
-            [copying.integer(candidate.line), copying.bigint(candidate.offset), copying.data(candidate.raw), claims]
+            [copying.integer(candidate.line), copying.bigint(candidate.offset), length(raw), raw, claims]
         ),
-        raw_hash=sha256(candidate.raw).digest(),
+        raw_hash=sha256(raw).digest(),
         claimed_hash=claimed_hash,
         score=_score(candidate),
         flags=tuple([copying.text(rule) + copying.jsonb([tuple(s) for s in spans]) for rule, spans in flags.items()]),

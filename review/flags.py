@@ -16,7 +16,7 @@ type Places = Mapping[str, list[Span]]
 def places(texts: Texts, *, source: "Source", encoded: Encoded | None = None) -> Places:
     """Return what the flags of a source find, by rule; touches no database."""
     found: dict[str, list[Span]] = {}
-    for rule, span in find_flags(texts, without=source.silent_rules, encoded=encoded):
+    for rule, span in find_flags(texts, switches=source.rules, encoded=encoded):
         found.setdefault(rule, []).append(span)
     return found
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import batched, chain
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
@@ -295,15 +296,17 @@ _COLUMNS = {
     "review_duplicate": ("record_id", "batch_id", "line", "offset"),
 }
 
+PIECES_AT_ONCE = 256
 type _Pieces = Iterator[bytes]
 """Rows, in pieces: what is long is not copied before all of them are put together."""
 
 
 def _copy(cursor: "CursorWrapper", table: str, pieces: _Pieces) -> None:
-    """Send the rows at once: in many small pieces, sending would wait for the thread that prepares the next chunk."""
+    """Send the rows by some hundred kilobytes: the next ones are put together while the database takes in the last."""
     names = ", ".join(f'"{name}"' for name in _COLUMNS[table])
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(b"".join([copying.BEGIN, *pieces, copying.END]))
+        for some in batched(chain([copying.BEGIN], pieces, [copying.END]), PIECES_AT_ONCE):
+            copy.write(b"".join(some))
 
 
 def _beginning(table: str) -> bytes:

@@ -154,8 +154,3 @@ class Source(models.Model):
     def active_rules(self) -> frozenset[str]:
         """The rules that are switched on for the source: of the repairs and drops, none of the others."""
         return frozenset(rule for rule, is_on in self.rules.items() if is_on)
-
-    @property
-    def silent_rules(self) -> frozenset[str]:
-        """The flags that are switched off for the source; all the others are on."""
-        return frozenset(rule for rule, is_on in self.rules.items() if not is_on)

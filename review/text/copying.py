@@ -28,9 +28,14 @@ def count(columns: int) -> bytes:
     return _COUNT.pack(columns)
 
 
+def length(value: bytes) -> bytes:
+    """What stands before bytes as they are: ``bytea``, and text that is encoded already. Long ones are not copied."""
+    return _LENGTH.pack(len(value))
+
+
 def data(value: bytes) -> bytes:
-    """Bytes as they are: ``bytea``, and text that is encoded already."""
-    return _LENGTH.pack(len(value)) + value
+    """The same with the bytes themselves."""
+    return length(value) + value
 
 
 def text(value: str) -> bytes:

@@ -1,12 +1,15 @@
 """What a record's text is known by: the key that finds exact duplicates, and the hash of one revision's content."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 # Neither byte occurs in UTF-8, so that no text can imitate the end of a field or of a list's item.
 _FIELD_END = b"\xff"
 _ITEM_END = b"\xfe"
+_SPACE = re.compile(r"\s")
+"""The white space of `str.split`."""
 
 
 def duplicate_key(instruction: str, input: str, output: str) -> bytes:  # noqa: A002 -- the published field's name
@@ -54,7 +57,8 @@ def joined_labels(*lists: Sequence[str]) -> bytes:
 def _canonical(text: str, encoded: bytes) -> bytes:
     if not text:
         return b""
-    canonical = unicodedata.normalize("NFC", "".join(text.split()))
+    packed = "".join(text.split()) if _SPACE.search(text) else text  # to look takes a third of the time of splitting
+    canonical = unicodedata.normalize("NFC", packed)
     return encoded if canonical == text else _encoded(canonical)
 
 

@@ -75,7 +75,7 @@ def read(text: str, flagged: Sequence[Place] = ()) -> Reading:
 def flagged(texts: Texts, *, source: Source) -> dict[str, list[Place]]:
     """Return by field what the rules of a source find, in positions of the texts as a text area holds them."""
     language, found = get_language() or "", defaultdict[str, list[Place]](list)
-    for name, (field, start, end) in find_flags(texts, without=source.silent_rules):
+    for name, (field, start, end) in find_flags(texts, switches=source.rules):
         rule, text = RULES[name], getattr(texts, field)
         is_moved = isinstance(text, str) and "\r" in text
         places = [len(unix(text[:at])) if is_moved else at for at in (start, end)]

@@ -1,5 +1,6 @@
 """The next item is made beside the last one: in a thread, or in a process that ends with whoever began it."""
 
+import gzip
 import os
 import signal
 import time
@@ -98,8 +99,12 @@ def stored(job: Job) -> list[object]:
         list(Revision.objects.filter(**of).order_by("record__key").values_list("instruction", "output", "sha256")),
         list(Original.objects.filter(**of).order_by("line").values_list("line", "offset", "raw", "repairs")),
         list(Flag.objects.filter(**of).order_by("record__key", "rule").values_list("rule", "spans")),
+        [[getattr(chunk, name) for name in CHUNK] for chunk in job.chunks.order_by("number")],
         counts(job),
     ]
+
+
+CHUNK = [field.name for field in Chunk._meta.fields if field.name not in {"id", "job", "at"}]
 
 
 LINES = [
@@ -107,23 +112,46 @@ LINES = [
     b"[]",
     good_lines(1)[0],
     line(record(8) | {"output": "加微信号：abc_12345，\u00a0打 13812345678。 "}),
+    line(record(9) | {"output": "乱码\ufffd\ufffd了。", "votes": 3}),
+    line(record(10) | {"output": "有\u00a0空格。", "votes": 3, "rank": 1}),
 ]
 
 
 @pytest.mark.core
 @pytest.mark.django_db
+@pytest.mark.parametrize("pieces", [1, 2, 100])
 def test_an_import_is_the_same_whether_prepared_in_a_process_or_not(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, pieces: int
 ) -> None:
-    settings.INGEST_CHUNK_RECORDS = 3
-    rules = ["plain_spaces", "trim_blanks"]
-    job = imported(b"\n".join(LINES), rules=rules)
+    settings.INGEST_CHUNK_RECORDS = 4
+    files, rules = (
+        [b"\n".join(LINES), b"\n".join(good_lines(6)[3:])],
+        ["plain_spaces", "trim_blanks", "drop_lost_characters"],
+    )
+    job = imported(*files, rules=rules)
     alone = stored(job)
     retractions.retract(job.batch, by=None, reason="")
     monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
-    beside = imported(b"\n".join(LINES), rules=rules)
+    monkeypatch.setattr(pipeline, "PIECE_RECORDS", pieces)
+    beside = imported(*files, rules=rules)
     assert stored(beside) == alone
-    assert counts(beside) == {"read": 10, "new": 8, "duplicate": 1, "rejected": 1}
+    assert [chunk.read for chunk in beside.chunks.order_by("number")] == [4, 4, 4, 3]
+    assert counts(beside) == {"read": 15, "new": 9, "duplicate": 4, "dropped": 1, "rejected": 1}
+    assert (beside.unknown_keys(), beside.tally()["repair"]["plain_spaces"]) == ({"votes": 1, "rank": 1}, 2)
+
+
+@pytest.mark.core
+@pytest.mark.django_db
+def test_what_a_process_has_read_before_a_break_is_taken_in(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.INGEST_CHUNK_RECORDS = 100
+    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(pipeline, "PIECE_RECORDS", 2)
+    whole = gzip.compress(b"\n".join(good_lines(200)))
+    job = imported(whole[: len(whole) // 2])
+    assert (job.state, job.error_code) == (Job.State.FAILED, "archive_cut_off")
+    assert 0 < counts(job)["new"] < 200
 
 
 @pytest.mark.core
@@ -145,4 +173,4 @@ def test_a_job_whose_process_is_killed_goes_on_with_the_next_run(
     assert fresh(job).state in {Job.State.QUEUED, Job.State.DONE}
     pipeline.run(job.pk)
     assert fresh(job).state == Job.State.DONE
-    assert counts(job) == {"read": 10, "new": 8, "duplicate": 1, "rejected": 1}
+    assert counts(job) == {"read": 12, "new": 10, "duplicate": 1, "rejected": 1}

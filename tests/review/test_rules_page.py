@@ -81,7 +81,6 @@ def test_rules_are_switched_and_thresholds_set(manager: Client, ruozhiba: Source
     ruozhiba.refresh_from_db()
     assert ruozhiba.rules == {"closing_formula": False, "trim_blanks": True}
     assert ruozhiba.thresholds == {"votes": 100, "shortest": 280, "score": 7.5}
-    assert ruozhiba.silent_rules == {"closing_formula"}
     assert ruozhiba.active_rules == {"trim_blanks"}
     page = manager.get(ADDRESS)
     assert 'value="trim_blanks" checked' in page.content.decode()

@@ -1,7 +1,8 @@
 """What rules find in a record: one look for the signs of all of them, then only those that may find something."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import re2
@@ -28,6 +29,7 @@ _MAX_MEMORY = 16 << 20
 _BEFORE, _BETWEEN, _BEHIND = (edge.encode() for edge in (QUESTION + BEGIN, END + BEGIN, END + ENDS))
 _LABELS = Texts._fields.index("major")
 _ANY_ANSWER = "。"
+_NO_SWITCHES: Mapping[str, bool] = MappingProxyType({})
 
 
 type Encoded = Sequence[bytes]
@@ -90,11 +92,13 @@ def _any_of(rules: Sequence[Rule]) -> re2.Set:
 _FLAGS = _Prefilter([rule for rule in RULES.values() if rule.kind == Kind.FLAG])
 
 
-def find_flags(texts: Texts, *, without: Collection[str] = (), encoded: Encoded | None = None) -> list[Found]:
-    """Return everything that the flags point out, but for those ``without``."""
+def find_flags(
+    texts: Texts, *, switches: Mapping[str, bool] = _NO_SWITCHES, encoded: Encoded | None = None
+) -> list[Found]:
+    """Return everything that the flags point out, but for those that are switched off; by itself each is on."""
     found: list[Found] = []
     for rule in _FLAGS.asked(texts, encoded):
-        if (spans := rule.find(texts)) and rule.id not in without:
+        if (spans := rule.find(texts)) and switches.get(rule.id, True):
             found += [Found(rule.id, span) for span in spans[:MAX_SPANS]]
     return found
 
