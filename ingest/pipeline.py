@@ -419,7 +419,7 @@ def _write(job: Job, portion: Portion) -> Chunk:
         dropped=dropped.total(),
         rejected=len(portion.refusals),
         dropped_because=dropped,
-        unknown_keys=portion.unknown_keys,
+        unknown_keys=portion.named_keys,
         tally=portion.tally,
         sha256=sha256(portion.hashes).digest(),
     )

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from ingest import parts
@@ -62,17 +62,16 @@ class Portion:
         self.entries += following.entries
         self.refusals += following.refusals
         self.dropped += following.dropped
-        for key, number in following.unknown_keys.items():
-            self.note_unknown(key, number)
+        self.unknown_keys += following.unknown_keys
         for stage, counts in following.tally.items():
             self.tally.setdefault(stage, Counter()).update(counts)
         self.size += following.size
         self.hashes += following.hashes
 
-    def note_unknown(self, key: str, number: int = 1) -> None:
-        """Count a key that the format does not know, if it is one of those that are named."""
-        if key in self.unknown_keys or len(self.unknown_keys) < MAX_UNKNOWN_KEYS:
-            self.unknown_keys[key] += number
+    @property
+    def named_keys(self) -> dict[str, int]:
+        """The first of the keys that the format does not know, each with how often it stands there."""
+        return dict(islice(self.unknown_keys.items(), MAX_UNKNOWN_KEYS))
 
 
 def portions(
@@ -107,11 +106,12 @@ def put_together(pieces: Iterable[Portion], *, records: int) -> Iterator[Portion
     whole: Portion | None = None
     try:
         for piece in pieces:
-            if whole and whole.file == piece.file:
+            if whole and whole.file != piece.file:
+                yield whole
+                whole = None
+            if whole:
                 whole.add(piece)
             else:
-                if whole:
-                    yield whole
                 whole = piece
             if whole.is_full(records):
                 yield whole
@@ -194,6 +194,6 @@ def _add(portion: Portion, record: "Document | Refusal | Dropped", stages: Stage
     candidate = prepared(record, source=stages.source)
     portion.prepared.append(candidate)
     portion.entries.append(candidate.entry)
-    for key in record.unknown_keys:
-        portion.note_unknown(key)
+    if record.unknown_keys:
+        portion.unknown_keys.update(record.unknown_keys)
     return candidate.entry.raw_hash

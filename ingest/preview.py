@@ -217,6 +217,6 @@ def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> No
         preview.counts[name] += getattr(counted, name)
     preview.candidates += portion.prepared[: SHOWN_CANDIDATES - len(preview.candidates)]
     preview.refusals += portion.refusals[: SHOWN_REFUSALS - len(preview.refusals)]
-    preview.unknown_keys.update(portion.unknown_keys)
+    preview.unknown_keys.update(portion.named_keys)
     if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
         preview.is_whole = False

@@ -297,6 +297,7 @@ _COLUMNS = {
 }
 
 PIECES_AT_ONCE = 256
+"""Of rows that are sent together."""
 type _Pieces = Iterator[bytes]
 """Rows, in pieces: what is long is not copied before all of them are put together."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from ingest import pipeline
+from ingest import pipeline, portions
 from ingest.ahead import Died, InProcess, InThread
 from ingest.document import Unreadable
 from ingest.models import Chunk, Job
@@ -91,6 +91,12 @@ def test_while_the_next_item_takes_its_time_something_else_is_done() -> None:
         assert ahead.take(meanwhile=lambda: None) is None
 
 
+@pytest.fixture
+def always_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepare even small files in a process of its own."""
+    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
+
+
 def stored(job: Job) -> list[object]:
     """All that came in with a job, but for the numbers of rows."""
     of = {"record__batch": job.batch_id}
@@ -143,10 +149,8 @@ def test_an_import_is_the_same_whether_prepared_in_a_process_or_not(
 @pytest.mark.core
 @pytest.mark.django_db
 def test_what_a_process_has_read_before_a_break_is_taken_in(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    always_beside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.INGEST_CHUNK_RECORDS = 100
-    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
     monkeypatch.setattr(pipeline, "PIECE_RECORDS", 2)
     whole = gzip.compress(b"\n".join(good_lines(200)))
     job = imported(whole[: len(whole) // 2])
@@ -156,11 +160,8 @@ def test_what_a_process_has_read_before_a_break_is_taken_in(
 
 @pytest.mark.core
 @pytest.mark.django_db
-def test_a_job_whose_process_is_killed_goes_on_with_the_next_run(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
+def test_a_job_whose_process_is_killed_goes_on_with_the_next_run(always_beside: None, settings: Settings) -> None:
     settings.INGEST_CHUNK_RECORDS = 3
-    monkeypatch.setattr(pipeline, "WORTH_A_PROCESS", 0)
     job = submitted(b"\n".join(LINES))
 
     def kill(_chunk: Chunk) -> None:
@@ -174,3 +175,15 @@ def test_a_job_whose_process_is_killed_goes_on_with_the_next_run(
     pipeline.run(job.pk)
     assert fresh(job).state == Job.State.DONE
     assert counts(job) == {"read": 12, "new": 10, "duplicate": 1, "rejected": 1}
+
+
+@pytest.mark.core
+@pytest.mark.django_db
+def test_the_first_unknown_keys_are_named_whichever_piece_they_stand_in(
+    always_beside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "MAX_UNKNOWN_KEYS", 2)
+    monkeypatch.setattr(pipeline, "PIECE_RECORDS", 1)
+    keys = [{"a": 1, "b": 1}, {"c": 1, "d": 1, "a": 1}, {"d": 1, "b": 1}]
+    given = [line(record(number) | more) for number, more in enumerate(keys)]
+    assert imported(b"\n".join(given)).unknown_keys() == {"a": 2, "b": 2}
