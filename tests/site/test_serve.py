@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -44,7 +46,7 @@ def manage(data: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=inherited | {"CQIA_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"},
+        env=inherited | {"CQIA_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,8 +65,22 @@ def site(data: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     yield process, int(address[1])
     family = members(process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=90)
+    try:
+        process.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        pytest.fail(last_words(process, family))
     assert wait_until(lambda: not any(map(is_alive, family)), seconds=20)
+
+
+def last_words(process: subprocess.Popen[str], family: list[psutil.Process]) -> str:
+    """Kill what did not stop, so that the next test finds the data folder free; return who was left, and where."""
+    left = "\n".join(" ".join(member.cmdline()) for member in the(family, ""))
+    process.send_signal(signal.SIGABRT)  # has the interpreter say where it stands
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    for member in the(family, ""):
+        member.kill()
+    return f"{left}\n{process.communicate(timeout=20)[1]}"
 
 
 def members(process: subprocess.Popen[str], *, recursive: bool = True) -> list[psutil.Process]:
@@ -137,13 +153,18 @@ def test_a_signal_stops_everything_that_serve_started(site: tuple[subprocess.Pop
     assert health(port) == 0
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_what_dies_is_started_again(site: tuple[subprocess.Popen[str], int], program: str) -> None:
+def test_what_dies_is_started_again(site: tuple[subprocess.Popen[str], int]) -> None:
     process, port = site
-    (victim,) = the(members(process, recursive=False), program)
-    victim.kill()
-    assert wait_until(lambda: the(members(process, recursive=False), program) not in ([], [victim]), seconds=20)
-    assert wait_until(lambda: health(port) == 200, seconds=20)
+    for program in PROGRAMS:
+        (victim,) = the(members(process, recursive=False), program)
+        victim.kill()
+        assert wait_until(partial(is_in_place_of, victim, process, program), seconds=20), program
+        assert wait_until(lambda: health(port) == 200, seconds=20), program
+
+
+def is_in_place_of(victim: psutil.Process, process: subprocess.Popen[str], program: str) -> bool:
+    """Tell whether another process of that program runs."""
+    return the(members(process, recursive=False), program) not in ([], [victim])
 
 
 def test_the_children_of_a_killed_serve_end_by_themselves(data: Path, site: tuple[subprocess.Popen[str], int]) -> None:

@@ -7,11 +7,11 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -88,6 +88,27 @@ class Child:
             self.process.wait()
 
 
+class StopRequest:
+    """Whether a signal has asked to stop.
+
+    A bare flag: the lock of a `threading.Event` may be held by the very thread that the signal interrupts, which then
+    waits for itself.
+    """
+
+    def __init__(self) -> None:
+        self.is_made = False
+
+    def make(self, _number: int, _frame: FrameType | None) -> None:
+        """Ask to stop: the handler of a signal."""
+        self.is_made = True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long, and tell whether it has been made."""
+        if not self.is_made:
+            time.sleep(seconds)
+        return self.is_made
+
+
 class Command(BaseCommand):
     help = "Serve the site and work through its jobs, on this machine, until Ctrl-C."
     requires_migrations_checks = True
@@ -101,7 +122,7 @@ class Command(BaseCommand):
         if workers < 1:
             raise CommandError(_("--workers must be at least 1."), returncode=2)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        asked_to_stop = threading.Event()
+        stop = StopRequest()
         with ExitStack() as stack:
             listener = stack.enter_context(_listen(host, port))
             beats = stack.enter_context((settings.DATA_DIR / "beat.lock").open("ab"))
@@ -111,17 +132,17 @@ class Command(BaseCommand):
             children = [web, worker, *clock]
             hang_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
             for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
-                stack.callback(signal.signal, number, signal.signal(number, lambda *_: asked_to_stop.set()))
+                stack.callback(signal.signal, number, signal.signal(number, stop.make))
             try:
-                self.serve(children, listener, asked_to_stop)
+                self.serve(children, listener, stop)
             finally:
-                asked_to_stop.clear()
-                _stop(children, at_once=asked_to_stop)
+                stop.is_made = False
+                _stop(children, at_once=stop)
 
-    def serve(self, children: Sequence[Child], listener: socket.socket, asked_to_stop: threading.Event) -> None:
+    def serve(self, children: Sequence[Child], listener: socket.socket, stop: StopRequest) -> None:
         """Keep the children running until asked to stop, and say where the site is once it answers."""
         announced, revived = False, time.monotonic()
-        while not asked_to_stop.wait(0.2):
+        while not stop.wait(0.2):
             for message in filter(None, [child.keep() for child in children]):
                 self.stderr.write(message)
             if not announced and (announced := _answers(listener)):
@@ -197,7 +218,7 @@ def _answers(listener: socket.socket) -> bool:
     return True
 
 
-def _stop(children: Sequence[Child], *, at_once: threading.Event) -> None:
+def _stop(children: Sequence[Child], *, at_once: StopRequest) -> None:
     """Ask the children to stop; kill what is left after a while, or when asked a second time."""
     for child in children:
         child.ask_to_stop()
