@@ -68,8 +68,9 @@ second-looks: environment-dev ## let 12 reviewers work 5,000 records with second
 	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_overlap_at_work.py tests/review/test_disputes.py $(ARGS)
 
 .PHONY: histories
-histories: environment-dev ## live ten thousand random operations through pages, API and administration
-	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_random_history.py tests/review/test_histories.py $(ARGS)
+histories: environment-dev ## live ten thousand random operations through pages, API and administration; review all real pairs again
+	@exec $(PYTHON) -m pytest -n 0 -m slow tests/review/test_random_history.py tests/review/test_histories.py \
+		tests/review/test_replay.py $(ARGS)
 
 .PHONY: exits
 exits: environment-dev ## try to get 10,000 records of mixed rights out, by every way under every policy
@@ -112,7 +113,12 @@ train-smoke: ## train a tiny model on a release, in an environment of its own (R
 .PHONY: screenshots
 screenshots: environment-dev ## take the pictures of the documents anew, from the pages as they are
 	@$(PYTHON) -m tests.chromium
-	@CQIA_SCREENSHOTS=docs/images $(PYTHON) -m pytest -n 0 tests/browser/test_screenshots.py
+	@CQIA_SCREENSHOTS=docs/images $(PYTHON) -m pytest -n 0 -m 'slow or not slow' tests/browser/test_screenshots.py
+
+.PHONY: looks
+looks: environment-dev ## look at every page in both widths, themes and languages, where CI takes each setting once
+	@$(PYTHON) -m tests.chromium
+	@exec $(PYTHON) -m pytest -n 2 -m 'slow or not slow' tests/browser $(ARGS)
 
 .PHONY: lock
 lock: environment-dev ## renew the lock files

@@ -50,6 +50,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         stack = ExitStack()
         early_config.add_cleanup(stack.close)
         stack.enter_context(own_data_folder())
+        embedded.POSTGRES_SETTINGS += ("fsync=off",)  # a test's data need not outlive the machine
         try:
             stack.enter_context(embedded.services())
         except embedded.Unavailable as error:

@@ -9,7 +9,8 @@ from review import links, people
 from review.models import User
 from tests.accounts import PASSWORD, code_now, give_password
 from tests.browser.conftest import OpenPage
-from tests.browser.test_layout import LONG, LOOKS, serious, stays_within
+from tests.browser.looks import LOOKS, each_look, serious, stays_within
+from tests.browser.test_layout import LONG
 from tests.factories import approve, record
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -74,15 +75,15 @@ def test_a_manager_disables_a_person_from_their_page(open_page: OpenPage, gao: U
     assert not lin.is_active
 
 
-@pytest.mark.parametrize("looks", LOOKS, ids=LOOKS)
+@each_look
 def test_pages_of_accounts_fit_and_hinder_nobody(
-    open_page: OpenPage, gao: User, lin: User, zhou: User, looks: str
+    open_page: OpenPage, gao: User, lin: User, zhou: User, look: str
 ) -> None:
     for number in range(3):
         people.invite_person(by=None, name="长" * 60 + str(number), full_name=LONG[:150], roles=["reviewer", "settler"])
     create_token(user=lin, scopes=["export:read", "ingest:write"])
     link = people_link(lin)
-    stranger, page = open_page(**LOOKS[looks]), open_page(give_password(gao), **LOOKS[looks])
+    stranger, page = open_page(**LOOKS[look]), open_page(give_password(gao), **LOOKS[look])
     for address in ("/account/login/", "/account/password/forgotten/", "/account/password/sent/", link, link + "x/"):
         stranger.goto(address)
         assert (stays_within(stranger), serious(stranger)) == (True, []), address

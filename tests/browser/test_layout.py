@@ -1,29 +1,17 @@
 """Every page in both widths, themes and languages: nothing sticks out, nothing hinders people who see or hear less."""
 
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from review import claims
 from review.models import Licence, Record, User
-from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import LOOKS, each_look, serious, stays_within
 from tests.factories import add_records, candidate, record
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "没有空格的一长串文字" * 30 + "https://example.org/" + "a" * 300
-LOOKS: dict[str, dict[str, Any]] = {
-    f"{width}-{scheme}-{language}": {
-        "viewport": {"width": width, "height": height},
-        "color_scheme": scheme,
-        "locale": language,
-    }
-    for width, height in ((1280, 860), (375, 760))
-    for scheme in ("light", "dark")
-    for language in ("zh-CN", "en-US")
-}
 
 
 @pytest.fixture
@@ -43,23 +31,9 @@ def given(lin: User) -> Record:
     return held
 
 
-def stays_within(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
-
-
-def serious(page: Page) -> list[str]:
-    found = violations(page)
-    return [
-        f"{violation['id']}: {node['html'][:150]}"
-        for violation in found
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.mark.parametrize("looks", LOOKS, ids=LOOKS)
-def test_pages_fit_and_hinder_nobody(open_page: OpenPage, given: Record, lin: User, looks: str) -> None:
-    stranger, page = open_page(**LOOKS[looks]), open_page(lin, **LOOKS[looks])
+@each_look
+def test_pages_fit_and_hinder_nobody(open_page: OpenPage, given: Record, lin: User, look: str) -> None:
+    stranger, page = open_page(**LOOKS[look]), open_page(lin, **LOOKS[look])
     stranger.goto("/account/login/")
     assert stays_within(stranger)
     assert serious(stranger) == []

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from review import decisions, golds, inspections, sending_back
 from review.models import Decision, Inspection, Record, State, User, Verdict
 from tests.browser.conftest import OpenPage
-from tests.browser.test_layout import LONG, LOOKS, serious, stays_within
+from tests.browser.looks import LOOKS, each_look, serious, stays_within
+from tests.browser.test_layout import LONG
 from tests.factories import approve, judgement, record
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -57,9 +58,9 @@ def doubled(**texts: str) -> Record:
     return given
 
 
-@pytest.mark.parametrize("looks", LOOKS, ids=LOOKS)
-def test_nothing_sticks_out_and_nothing_hinders(looks: str, pages: list[str], gao: User, open_page: OpenPage) -> None:
-    page = open_page(gao, **LOOKS[looks])
+@each_look
+def test_nothing_sticks_out_and_nothing_hinders(look: str, pages: list[str], gao: User, open_page: OpenPage) -> None:
+    page = open_page(gao, **LOOKS[look])
     page.goto(pages[1])
     taking = page.locator(".bar button.primary")
     taking.click()
@@ -68,7 +69,7 @@ def test_nothing_sticks_out_and_nothing_hinders(looks: str, pages: list[str], ga
         page.goto(address)
         if folder := os.environ.get("SCREENSHOTS"):
             page.screenshot(
-                path=Path(folder) / f"{address.strip('/').replace('/', '-')[:60]}-{looks}.png", full_page=True
+                path=Path(folder) / f"{address.strip('/').replace('/', '-')[:60]}-{look}.png", full_page=True
             )
         assert stays_within(page), address
         assert serious(page) == [], address

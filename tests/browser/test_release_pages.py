@@ -3,7 +3,6 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,24 +13,14 @@ from exports.models import Policy, Release, Webhook
 from exports.options import Options
 from review import rights
 from review.models import Licence, Record, Role, User
-from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import LOOKS, each_look, serious, stays_within, violations
 from tests.conftest import person
 from tests.factories import add_records, approve, candidate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "没有空格的一长串文字" * 20 + "https://example.org/" + "a" * 120
-LOOKS: dict[str, dict[str, Any]] = {
-    f"{width}-{scheme}-{language}": {
-        "viewport": {"width": width, "height": height},
-        "color_scheme": scheme,
-        "locale": language,
-    }
-    for width, height in ((1280, 860), (375, 760))
-    for scheme in ("light", "dark")
-    for language in ("zh-CN", "en-US")
-}
 
 
 @pytest.fixture(autouse=True)
@@ -164,29 +153,19 @@ def test_everything_works_without_scripts(open_page: OpenPage, gao: User, approv
     expect(page.get_by_text("There is none.")).to_be_visible()
 
 
-def serious(page: Page) -> list[str]:
-    found = violations(page)
-    return [
-        f"{violation['id']}: {node['html'][:150]}"
-        for violation in found
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
-
-
 def check(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), address
+    assert stays_within(page), address
     assert serious(page) == [], address
 
 
-@pytest.mark.parametrize("looks", LOOKS, ids=LOOKS)
+@each_look
 def test_pages_fit_and_hinder_nobody(
-    open_page: OpenPage, gao: User, approved: list[Record], looks: str, settings: Settings
+    open_page: OpenPage, gao: User, approved: list[Record], look: str, settings: Settings
 ) -> None:
     reader = person("tao", Role.CONSUMER)
-    page, other = open_page(gao, **LOOKS[looks]), open_page(reader, **LOOKS[looks])
+    page, other = open_page(gao, **LOOKS[look]), open_page(reader, **LOOKS[look])
     for address in ("/exports/", "/exports/tokens/"):
         check(page, address)
         check(other, address)
@@ -218,10 +197,10 @@ def test_pages_fit_and_hinder_nobody(
     page.locator("#decision button.primary").click()
     expect(page.locator("button[name=confirmed]")).to_be_visible()
     assert serious(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert stays_within(page)
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@each_look
 def test_comparison_and_webhooks_look_well(
     open_page: OpenPage, gao: User, lin: User, approved: list[Record], look: str
 ) -> None:
@@ -238,7 +217,7 @@ def test_comparison_and_webhooks_look_well(
         page.goto(f"/exports/{address}")
         if folder := os.environ.get("CQIA_PICTURES"):
             page.screenshot(path=f"{folder}/{name}-{look}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert stays_within(page), name
         assert violations(page) == [], name
 
 

@@ -1,6 +1,5 @@
 """A reviewer's day in a real browser: few keys, no lost word, nothing in the way of an input method."""
 
-import json
 import os
 import re
 import signal
@@ -17,8 +16,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from review import claims, decisions, guidelines
 from review.models import Claim, Comment, Decision, Draft, NearDuplicate, Record, State, User, Verdict
-from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage, session
+from tests.browser.looks import serious, stays_within
 from tests.browser.test_workbench import lies_there, of, reload, take_first
 from tests.factories import judgement, record
 
@@ -362,10 +361,8 @@ def test_axe_finds_nothing_serious(
 
 
 def check(page: Page) -> None:
-    found = [one for one in violations(page) if one["impact"] in {"serious", "critical"}]
-    assert not found, json.dumps(found, ensure_ascii=False, indent=1)[:3000]
-    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    assert not wide, page.url
+    assert serious(page) == [], page.url
+    assert stays_within(page), page.url
 
 
 def test_37_what_closes_a_text_area_or_a_script_is_text(open_page: OpenPage, lin: User) -> None:

@@ -14,9 +14,9 @@ from review import evidence, rights, sealing, takedowns
 from review.decisions import SaidOfRights
 from review.models import Decision, Record, Source, User
 from review.tracing import Asked
-from tests.browser.axe import violations
 from tests.browser.conftest import OpenPage
-from tests.browser.test_release_pages import LONG, LOOKS
+from tests.browser.looks import LOOKS, each_look, stays_within, violations
+from tests.browser.test_release_pages import LONG
 from tests.factories import add_records, approve, candidate, record
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -66,9 +66,9 @@ def pages(lin: User, gao: User, settings: Settings, tmp_path: Path) -> list[str]
     return [*shown, *(elsewhere if FOLDER else [])]
 
 
-@pytest.mark.parametrize("look", LOOKS if FOLDER else ["1280-light-zh-CN", "375-dark-en-US"])
+@each_look
 def test_pages_in_every_look(open_page: OpenPage, gao: User, pages: list[str], look: str) -> None:
-    """With LOOK=folder every look is tried, and pictures are left in the folder."""
+    """With LOOK=folder, pictures are left in the folder."""
     page = open_page(gao, **LOOKS[look])
     poor = []
     for number, address in enumerate(pages):
@@ -78,7 +78,7 @@ def test_pages_in_every_look(open_page: OpenPage, gao: User, pages: list[str], l
         if FOLDER:
             name = address.split("?")[0].strip("/").replace("/", "-")
             page.screenshot(path=f"{FOLDER}/{look}-{number:02}-{name}.png", full_page=True)
-        if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
+        if not stays_within(page):
             poor.append((address, "too wide"))
         poor += [(address, found["id"]) for found in violations(page)]
     assert poor == []

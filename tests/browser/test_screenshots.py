@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from ingest.models import Job
 from review import decisions
 from review.models import Decision, Record, State, User, Verdict
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import serious, stays_within
 from tests.browser.reading import foreign_words
-from tests.browser.test_layout import serious, stays_within
 from tests.factories import judgement
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,6 +33,7 @@ SETTLES = 500
 WIDE_ONES = """() => [...document.querySelectorAll("main *")].filter(
     (one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest("svg")).slice(0, 5).map(
     (one) => one.outerHTML.slice(0, 160))"""
+IN_EVERY_RUN = {("light", "zh-CN"), ("dark", "en-US"), ("phone", "en-US")}
 IN_DOCUMENTS = {"workbench-light.png", "dashboard-light.png"}
 
 
@@ -90,10 +92,15 @@ class Album:
         self.wrong += [f"{name}: {words}" for words in foreign_words(page, self.language)]
 
 
-@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize(
+    ("look", "language"),
+    [
+        pytest.param(*kind, marks=[] if kind in IN_EVERY_RUN else pytest.mark.slow)
+        for kind in product(("light", "dark", "phone"), ("zh-CN", "en-US"))
+    ],
+)
 def test_the_pages_of_the_documents(
-    open_page: OpenPage, scene: None, tmp_path: Path, lin: User, gao: User, language: str, look: str
+    open_page: OpenPage, scene: None, tmp_path: Path, lin: User, gao: User, look: str, language: str
 ) -> None:
     album = Album(tmp_path, language, look)
     options: dict[str, Any] = {

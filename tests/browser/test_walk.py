@@ -20,8 +20,8 @@ from ingest.workers import Workers
 from review.models import User
 from tests.accounts import PASSWORD, give_password
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import serious, stays_within
 from tests.browser.reading import foreign_words
-from tests.browser.test_layout import serious, stays_within
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -90,9 +90,10 @@ def test_our_own_small_review_ends_in_exactly_its_texts(lin: User) -> None:
     check(pairs)
 
 
-def test_all_1314_pairs_end_in_exactly_the_texts_of_the_person(lin: User, shared_data: Path) -> None:
-    pairs = pairs_of(shared_data / "reviewed")
-    assert len(pairs) == 1314
+@pytest.mark.parametrize(("step", "count"), [(6, 219), pytest.param(1, 1314, marks=pytest.mark.slow)])
+def test_real_pairs_end_in_exactly_the_texts_of_the_person(lin: User, shared_data: Path, step: int, count: int) -> None:
+    pairs = pairs_of(shared_data / "reviewed")[::step]
+    assert len(pairs) == count
     add_records("ruozhiba", waiting(pairs))
     replay(lin, pairs)
     check(pairs)
