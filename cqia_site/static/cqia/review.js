@@ -98,7 +98,8 @@
     if (!window.htmx) { location.assign(link.href); return; }
     showDrawer(link.firstChild.textContent.trim(), link.dataset.drawer);
     document.getElementById("drawer-content").replaceChildren();
-    htmx.ajax("GET", link.getAttribute("href"), { target: "#drawer-content", swap: "innerHTML" });
+    // Settled at once: a form that is there, but not htmx's yet, would lead away from the record when it is sent.
+    htmx.ajax("GET", link.getAttribute("href"), { target: "#drawer-content", swap: "innerHTML settle:0ms" });
   }
 
   const isComing = () => drawer() && !drawer().hidden && !document.getElementById("drawer-content").hasChildNodes();
