@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -39,7 +40,7 @@ def data() -> Iterator[Path]:
     shutil.rmtree(parent)
 
 
-def manage(data: Path, *arguments: str) -> subprocess.Popen[str]:
+def manage(data: Path, *arguments: str, errors: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
     """Start a management command on the embedded services of `data`."""
     configured = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
     inherited = {name: value for name, value in os.environ.items() if name not in configured}
@@ -48,7 +49,7 @@ def manage(data: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=ROOT,
         env=inherited | {"CQIA_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
         start_new_session=True,
     )
@@ -57,30 +58,34 @@ def manage(data: Path, *arguments: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def site(data: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Give a running `serve` and its port, and leave no process of it."""
-    process = manage(data, "serve", "--port", "0", "--workers", "1")
+    log = data.parent / "log"  # a pipe that nobody reads fills, and then holds up whoever writes
+    with log.open("w", encoding="utf-8") as errors:
+        process = manage(data, "serve", "--port", "0", "--workers", "1", errors=errors)
     assert process.stdout is not None
     line = process.stdout.readline()
     address = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
-    assert address, line + process.communicate(timeout=20)[1]
+    assert address, line + log.read_text(encoding="utf-8")
     yield process, int(address[1])
     family = members(process)
     process.send_signal(signal.SIGINT)
     try:
         process.communicate(timeout=90)
     except subprocess.TimeoutExpired:
-        pytest.fail(last_words(process, family))
+        left = end(process, family)
+        pytest.fail(f"{left} did not stop: {log.read_text(encoding='utf-8')[-8000:]}")
     assert wait_until(lambda: not any(map(is_alive, family)), seconds=20)
 
 
-def last_words(process: subprocess.Popen[str], family: list[psutil.Process]) -> str:
-    """Kill what did not stop, so that the next test finds the data folder free; return who was left, and where."""
-    left = "\n".join(" ".join(member.cmdline()) for member in the(family, ""))
+def end(process: subprocess.Popen[str], family: list[psutil.Process]) -> list[list[str]]:
+    """Kill what did not stop, so that the next test finds the data folder free, and return its command lines."""
+    left = [member.cmdline() for member in the(family, "")]
     process.send_signal(signal.SIGABRT)  # has the interpreter say where it stands
     with suppress(subprocess.TimeoutExpired):
         process.wait(5)
     for member in the(family, ""):
         member.kill()
-    return f"{left}\n{process.communicate(timeout=20)[1]}"
+    process.communicate(timeout=20)
+    return left
 
 
 def members(process: subprocess.Popen[str], *, recursive: bool = True) -> list[psutil.Process]:
