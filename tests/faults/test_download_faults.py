@@ -25,8 +25,8 @@ RECORDS = 300
 
 @pytest.fixture
 def secret(lin: User, tao: User) -> str:
-    """A token to read a stream of some MiB with."""
-    lines = [candidate(output=f"{number}。" + "一段很长的回答。" * 400) for number in range(RECORDS)]
+    """A token to read a stream with that is larger than all that may lie between server and reader."""
+    lines = [candidate(output=f"{number}。" + "一段很长的回答。" * 2000) for number in range(RECORDS)]
     add_records("ruozhiba", lines, licence="MIT", holder="某人")
     approve_waiting(lin)
     assert Rights.objects.exists()
