@@ -9,14 +9,12 @@ from typing import Any, Protocol
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from review.models import User
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs a loop of its own in this thread
-
-expect.set_options(timeout=15_000)  # a busy machine is no fault of the pages
 
 REFUSED = re.compile(r"(status of|Error Code) (403|404|409|422|503)")
 """What Chromium says of an answer that refuses; the pages mean it."""

@@ -318,7 +318,7 @@ def test_f32_worker_asked_to_stop_in_mid_job(start: Start, slow_chunks: Callable
     worker, job = start(), submit()
     until(in_the_middle_of(job))
     worker.process.terminate()
-    assert worker.process.wait(timeout=60) == 0
+    assert worker.process.wait(timeout=20) == 0
     job = fresh(job)
     assert job.state == Job.State.QUEUED
     assert 30 <= job.cursor_line < len(LINES)

@@ -197,7 +197,7 @@ def test_a_second_server_is_never_started_on_one_cluster(data: Path) -> None:
     holder, _ = hold(data)
     (data / "services" / "postgresql.lock").unlink()  # as if the running server had not been started here
     refused = begin(data, ["true"])
-    _, errors = refused.communicate(timeout=60)
+    _, errors = refused.communicate(timeout=20)
     kill_session(holder)
     assert refused.returncode == 1
     assert "Another PostgreSQL runs on" in errors
@@ -232,13 +232,13 @@ def test_no_port_is_opened(data: Path) -> None:
 
 def test_configured_services_are_left_alone(data: Path) -> None:
     process = begin(data, python("import os; print(os.environ['DATABASE_URL'])"), DATABASE_URL="a", REDIS_URL="b")
-    assert process.communicate(timeout=60)[0] == "a\n"
+    assert process.communicate(timeout=20)[0] == "a\n"
     assert not data.exists()
 
 
 def test_the_exit_status_is_that_of_the_command(data: Path) -> None:
     process = begin(data, ["sh", "-c", "exit 7"], DATABASE_URL="postgres://configured")
-    process.communicate(timeout=60)
+    process.communicate(timeout=20)
     assert process.returncode == 7
     assert processes(data) == []
 
@@ -246,7 +246,7 @@ def test_the_exit_status_is_that_of_the_command(data: Path) -> None:
 def test_a_folder_that_cannot_be_used_is_named_in_one_sentence(data: Path) -> None:
     data.parent.joinpath("file").touch()
     process = begin(data.parent / "file" / "var", ["true"])
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
     assert len(errors.strip().split("\n")) == 1
     assert str(data.parent / "file") in errors
@@ -257,7 +257,7 @@ def test_a_server_that_does_not_start_is_quoted(data: Path) -> None:
     run(data, ["true"])
     (data / "services" / "postgresql" / "PG_VERSION").write_text("17\n", encoding="ascii")
     process = begin(data, ["true"])
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
     assert "PostgreSQL did not start" in errors
     assert "incompatible with server" in errors

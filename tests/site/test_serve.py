@@ -73,7 +73,7 @@ def site(data: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     except subprocess.TimeoutExpired:
         left = end(process, family)
         pytest.fail(f"{left} did not stop: {log.read_text(encoding='utf-8')[-8000:]}")
-    assert wait_until(lambda: not any(map(is_alive, family)), seconds=60)
+    assert wait_until(lambda: not any(map(is_alive, family)), seconds=20)
 
 
 def end(process: subprocess.Popen[str], family: list[psutil.Process]) -> list[list[str]]:
@@ -84,7 +84,7 @@ def end(process: subprocess.Popen[str], family: list[psutil.Process]) -> list[li
         process.wait(5)
     for member in the(family, ""):
         member.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=20)
     return left
 
 
@@ -163,8 +163,8 @@ def test_what_dies_is_started_again(site: tuple[subprocess.Popen[str], int]) -> 
     for program in PROGRAMS:
         (victim,) = the(members(process, recursive=False), program)
         victim.kill()
-        assert wait_until(partial(is_in_place_of, victim, process, program), seconds=60), program
-        assert wait_until(lambda: health(port) == 200, seconds=60), program
+        assert wait_until(partial(is_in_place_of, victim, process, program), seconds=20), program
+        assert wait_until(lambda: health(port) == 200, seconds=20), program
 
 
 def is_in_place_of(victim: psutil.Process, process: subprocess.Popen[str], program: str) -> bool:
@@ -177,9 +177,9 @@ def test_the_children_of_a_killed_serve_end_by_themselves(data: Path, site: tupl
     family = members(process)
     process.kill()
     served = the(family, "gunicorn") + the(family, "celery")
-    assert wait_until(lambda: not any(map(is_alive, served)), seconds=60)
+    assert wait_until(lambda: not any(map(is_alive, served)), seconds=20)
     next_one = manage(data, "check")
-    next_one.communicate(timeout=60)
+    next_one.communicate(timeout=20)
     assert next_one.returncode == 0
     assert [member for member in family if is_alive(member)] == []
 
@@ -187,7 +187,7 @@ def test_the_children_of_a_killed_serve_end_by_themselves(data: Path, site: tupl
 def first_line(port: int, request_line: str, header: str) -> int:
     """Return the status of the answer to a request that no library would send."""
     lines = (request_line, "Host: 127.0.0.1", f"X-Long: {header}", "Connection: close", "", "")
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall("\r\n".join(lines).encode())
         return int(connection.makefile("rb").readline().split()[1])
 
