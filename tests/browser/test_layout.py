@@ -56,6 +56,8 @@ def test_the_decision_bar_does_not_move_from_record_to_record(open_page: OpenPag
         page.goto("/review/")
         if page.get_by_role("button", name="Take the next one").count():
             page.get_by_role("button", name="Take the next one").click()
+        page.locator("#workbench[data-record]").wait_for()
+        page.wait_for_load_state()
         page.wait_for_timeout(450)
         places.append({name: page.locator(f".bar .{name}").bounding_box() for name in ("reject", "skip", "undo")})
         page.keyboard.press("s")

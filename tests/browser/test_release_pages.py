@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django import Settings
 
 from exports import build, cutting, publishing, tasks, webhooks
@@ -69,6 +69,36 @@ def test_plan_cut_download_verify(open_page: OpenPage, gao: User, approved: list
     assert download.value.path().read_bytes() == (tmp_path / "releases/v1.0/data/ruozhiba.jsonl").read_bytes()
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("every file as it was written")).to_be_visible()
+
+
+def test_what_is_chosen_before_the_scripts_come_is_counted(
+    open_page: OpenPage, gao: User, approved: list[Record]
+) -> None:
+    page = open_page(gao)
+    scripts: list[Route] = []
+    page.route("**/htmx*.js", lambda route: scripts.append(route))  # noqa: PLW0108  the method bears no mark of the driver's
+    page.goto("/exports/new/", wait_until="commit")
+    page.get_by_text("internal", exact=True).click()
+    scripts[0].continue_()
+    expect(page.locator("#plan")).to_contain_text("5 records")
+    expect(page.get_by_role("button", name="Cut the release")).to_be_enabled()
+
+
+def test_nothing_is_cut_that_the_plan_does_not_show(open_page: OpenPage, gao: User, approved: list[Record]) -> None:
+    page = open_page(gao)
+    page.goto("/exports/new/")
+    page.get_by_label("Version").fill("v1")
+    page.route("**/exports/new/?*", lambda route: route.fulfill(status=503))
+    button = page.get_by_role("button", name="Cut the release")
+    page.get_by_text("internal", exact=True).click()
+    expect(button).to_be_disabled()
+    expect(page.get_by_text("The server does not answer at the moment")).to_be_visible()
+    expect(button).to_be_disabled()
+    page.unroute("**/exports/new/?*")
+    page.get_by_role("button", name="Count again").click()
+    expect(page.locator("#plan")).to_contain_text("5 records")
+    expect(page.get_by_text("The server does not answer at the moment")).to_be_hidden()
+    assert cut(page, "v1").policy.slug == "internal"
 
 
 def test_refused_cut_keeps_the_plan_and_what_was_typed(open_page: OpenPage, gao: User, approved: list[Record]) -> None:

@@ -144,7 +144,8 @@ def review(walk: Walk, number: int) -> None:
     walk.follow("Review these records")
     walk.press("Take the next one")
     for _record in range(number):
-        walk.page.locator("#workbench h1").wait_for()
+        walk.page.locator("#workbench[data-record] h1").wait_for()
+        walk.page.wait_for_load_state()
         walk.page.wait_for_timeout(600)
         before = walk.page.locator("#workbench").get_attribute("data-record")
         walk.page.keyboard.press("a")

@@ -27,6 +27,7 @@ SETTLES = 450
 
 def lies_there(page: Page, given: Record) -> None:
     expect(page.locator("#workbench h1")).to_contain_text(f"#{given.pk} ")
+    page.wait_for_load_state()  # with its scripts: a key before them is nobody's
     page.wait_for_timeout(SETTLES)
 
 
@@ -413,8 +414,9 @@ def test_what_is_typed_ahead_into_a_comment_decides_nothing(open_page: OpenPage,
     take_first(page, given)
     coming: list[Route] = []
     page.route("**/comments/", lambda route: coming.append(route))  # noqa: PLW0108  the method bears no mark of the driver's
-    page.keyboard.press("c")
-    page.keyboard.press("a")
+    with page.expect_request("**/comments/"):
+        page.keyboard.press("c")
+        page.keyboard.press("a")
     page.wait_for_timeout(SETTLES)
     coming[0].continue_()
     expect(page.locator("#id_comment")).to_be_focused()
