@@ -47,6 +47,7 @@ FORMAT_NAMES = {
     "prompts": _("Prompts without answers"),
     "articles": _("Articles: title and body"),
     "entries": _("Entries with attributes: templates make the question"),
+    "rejects": _("Rejected records, mended: each in the format of its own"),
 }
 
 

@@ -106,6 +106,7 @@ def pause(job: Job, *, by: "User | None") -> None:
 def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
     """Let a job that was paused, failed, was cancelled or set aside go on where it stopped."""
     access.check_import(by)
+    _lock(job)
     if Retraction.objects.filter(batch=job.batch_id).exists():
         raise Refused(_("This import was taken back. Import the files again instead."))
     jobs = Job.objects.filter(pk=job.pk)
@@ -118,6 +119,7 @@ def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
     stopped = jobs.exclude(state__in=[Job.State.QUEUED, Job.State.RUNNING])
     stopped.update(fruitless_runs=0)
     stopped.queue()
+    depot.remove(job.rejects_path)
     job.refresh_from_db()
     if tell_workers:
         transaction.on_commit(partial(send, job.pk), robust=True)
@@ -127,10 +129,16 @@ def resume(job: Job, *, by: "User | None", tell_workers: bool = True) -> None:
 def retract(job: Job, *, by: "User | None", reason: str = "") -> Retraction:
     """Take back all that came in with a job; one that still runs is stopped first."""
     access.check_retract(by)
+    _lock(job)
     Job.objects.filter(pk=job.pk, state__in=Job.OPEN).end(Job.State.CANCELLED)
     retraction = retractions.retract(job.batch, by=by, reason=reason)
     job.refresh_from_db()
     return retraction
+
+
+def _lock(job: Job) -> None:
+    """Wait for whoever resumes the job or takes it back at this moment, and let the next one wait."""
+    Job.objects.select_for_update().get(pk=job.pk)
 
 
 def _check(source: "Source", licence: str, format: str, encoding: str) -> None:  # noqa: A002  as above

@@ -14,13 +14,17 @@ What it does not set stays as the reader of its ``format`` found it; without ``f
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
+
+import orjson
 
 from ingest.document import NO_METADATA, Document
 from ingest.readers import READERS, shape
 from ingest.readers.cqia import ANSWER_FROM
 from ingest.readers.facts import MAX_HTML_CHARACTERS
 from ingest.readers.markdown import markdown
+from ingest.readers.piece import Piece
 from review.text.strict import (
     MAX_LABEL_CHARACTERS,
     Fault,
@@ -90,7 +94,7 @@ class FieldMapping:
         named = self.spec.get(FORMAT)
         return str(named) if named else BARE_FORMAT if "instruction" in self.values else ""
 
-    def applied(self, document: Document, record: shape.Record) -> Document:
+    def applied(self, document: Document, record: shape.Record, _piece: Piece | None = None) -> Document:
         """The document with what the mapping sets; raises ``Malformed`` where the record does not fit it."""
         changes: dict[str, object] = {}
         for target, value in self.values.items():
@@ -114,6 +118,24 @@ def parsed(spec: Mapping[str, object]) -> FieldMapping:
     if not values and not named:
         raise BadMapping("sets_nothing")
     return FieldMapping(MappingProxyType(dict(spec)), MappingProxyType(values))
+
+
+def applied_again(document: Document, record: shape.Record, piece: Piece) -> Document:
+    """Apply the mapping that the line of a rejects file names to the record that came back in it."""
+    spec = piece.returned.entry.get("mapping") if piece.returned else None
+    if spec is None:
+        return document
+    try:
+        mapping = _from_line(orjson.dumps(spec))
+    except (BadMapping, Malformed) as fault:
+        raise Malformed("bad_mapping", "/mapping") from fault
+    return mapping.applied(document, record)
+
+
+@lru_cache(maxsize=8)
+def _from_line(spec: bytes) -> FieldMapping:
+    """The mapping of a line, checked once for all lines that name it."""
+    return parsed(parse_object(spec, limit=MAX_BYTES))
 
 
 def proposed(names: Iterable[str]) -> dict[str, object]:

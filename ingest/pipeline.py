@@ -63,6 +63,10 @@ class Lost(Exception):  # noqa: N818  a state of affairs, not an error
     """The job is no longer held by this run: its lease ran out and another run took it, or it was stopped."""
 
 
+class SetBack(Exception):  # noqa: N818  as above
+    """The cursor stands before the place to which this run had brought it: the database crashed and lost chunks."""
+
+
 class TooEarly(Exception):  # noqa: N818  as above
     """What stands before this part has not entered yet."""
 
@@ -98,7 +102,7 @@ def run(
         files = _files(job)
         stages = Stages.of_job(job)
         if invite is None or stages.model or not parts.is_shareable(job, files):
-            return _read_alone(job, files, stages, should_stop, on_chunk)
+            return _read_alone(job, stages, should_stop, on_chunk)
         _expect(_held(job).update(is_shared=True))
         invite()
         return _read_together(job, files, should_stop, on_chunk)
@@ -125,11 +129,11 @@ def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
     """See a run through to its end, whatever comes of reading."""
     try:
         outcome = read()
-        if outcome == Outcome.INTERRUPTED:
-            _held(job).queue()
         if outcome == Outcome.ENDED:
             rejects.write(job)
-            _expect(_held(job).end(Job.State.DONE))
+            outcome = _end(job)
+        if outcome == Outcome.INTERRUPTED:
+            _held(job).queue()
     except Lost:
         logger.warning("Job %s, fence %s: another run has taken it, or it was stopped", job.pk, job.fence)
         return Outcome.NOT_HELD
@@ -147,6 +151,14 @@ def _through(job: Job, read: Callable[[], Outcome]) -> Outcome:
     else:
         return outcome
     return Outcome.ENDED
+
+
+def _end(job: Job) -> Outcome:
+    """End the job if nothing of it was lost in a crash of the database; else there is more to do."""
+    if _at_cursor(job).end(Job.State.DONE):
+        return Outcome.ENDED
+    _expect(_held(job).exists())
+    return Outcome.INTERRUPTED
 
 
 def rehearse(  # noqa: PLR0913  what is asked for
@@ -208,6 +220,11 @@ def _expect(held: object) -> None:
         raise Lost
 
 
+def _at_cursor(job: Job) -> "JobQuerySet":
+    """Return the job if it is held and its cursor stands where this run has left it."""
+    return _held(job).filter(cursor_file=job.cursor_file, cursor_offset=job.cursor_offset)
+
+
 def _give_back(job: Job, error: BaseException) -> None:
     """Queue the job again; where not even that is possible, the end of the lease does."""
     with suppress(DatabaseError, InterfaceError):
@@ -249,7 +266,17 @@ def _recognise(job: Job) -> None:
         upload.save(update_fields=["format", "container", "encoding"])
 
 
-def _read_alone(
+def _read_alone(job: Job, stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:
+    """Take in what is left; what a crash of the database has taken out again is read once more."""
+    while True:
+        try:
+            return _read_on(job, _files(job), stages, should_stop, on_chunk)
+        except SetBack:
+            job.refresh_from_db(fields=["cursor_file", "cursor_offset", "cursor_line"])
+            logger.warning("Job %s: the database lost chunks, going on behind line %s", job.pk, job.cursor_line)
+
+
+def _read_on(
     job: Job, files: Sequence[File], stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk
 ) -> Outcome:
     """Take in portion after portion, the next one prepared while the database is busy with the last.
@@ -300,6 +327,8 @@ def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bo
             _enter(job, part, files, stages, on_chunk)
             if should_stop():
                 return Outcome.HELPED if parts.are_left(job) else Outcome.INTERRUPTED
+    if not parts.are_left(job):
+        job.refresh_from_db(fields=["cursor_file", "cursor_offset"])
     return Outcome.HELPED if parts.are_left(job) else Outcome.ENDED
 
 
@@ -345,11 +374,11 @@ def _save(
     """Take in one portion, all or nothing, moving the cursor behind it; `meanwhile` is begun before the commit.
 
     A lost connection, a deadlock or a race for a key is met by doing the same again. The portion of a part raises
-    TooEarly or Overtaken; None is returned for one without records.
+    TooEarly or Overtaken, any other SetBack; None is returned for one without records.
     """
     for attempt in count(1):
         try:
-            return _take_in(job, portion, part, meanwhile)
+            chunk = _take_in(job, portion, part, meanwhile)
         except (IntegrityError, OperationalError, InterfaceError) as error:
             if part and isinstance(error.__cause__, LockNotAvailable):
                 raise TooEarly from error
@@ -359,8 +388,11 @@ def _save(
             if not isinstance(error, IntegrityError):
                 time.sleep(0.1 * 4**attempt)
                 _renew_connection()
-        if saved := job.chunks.filter(file=portion.file, end_offset=portion.end).first():
-            return saved
+            chunk = job.chunks.filter(file=portion.file, end_offset=portion.end).first()
+            if chunk is None:
+                continue
+        job.cursor_file, job.cursor_offset = portion.file, portion.end
+        return chunk
     raise AssertionError
 
 
@@ -378,7 +410,9 @@ def _move_cursor(job: Job, portion: Portion, part: Part | None) -> None:
     held = _held(job)
     to = {"file": portion.file, "offset": portion.end, "line": portion.last_line}
     if part is None:
-        _expect(held.advance(**to))
+        if not _at_cursor(job).advance(**to):
+            _expect(held.exists())
+            raise SetBack
         return
     before = (part.after_file, part.after_offset)
     if not held.filter(cursor_file=before[0], cursor_offset=before[1]).advance(**to):

@@ -90,7 +90,7 @@ def portions(
                     offset=offset,
                     line=line,
                     encoding=file.encoding,
-                    change=stages.change,
+                    change=stages.change(file.container),
                 )
             )
             records = stages.through(found)
@@ -135,7 +135,7 @@ def portion_of(part: Part, files: Sequence[File], stages: Stages) -> Portion:
             offset=part.first_offset,
             line=part.lines_before,
             encoding=file.encoding,
-            change=stages.change,
+            change=stages.change(file.container),
         )
         _fill(portion, stages.through(records), stages)
     portion.end, portion.last_line = part.end_offset, part.last_line

@@ -1,6 +1,7 @@
 """The file of refused records that a job leaves behind: one JSON object a line, whole or not there at all.
 
-It can be mended, in the field `raw`, and imported like any other file.
+It can be mended, in the field `raw`, and imported like any other file: each line says of which format its record is,
+and what mapping it was read by.
 """
 
 import base64
@@ -15,7 +16,7 @@ from uuid import uuid4
 import orjson
 
 from ingest.models import Job, Reject, Upload
-from ingest.readers.returned import is_returned
+from ingest.readers.returned import RETURNED, is_returned
 from ingest.readers.rows import DELIMITERS, column_names
 from review import depot
 
@@ -52,7 +53,13 @@ def sync_folder(folder: Path) -> None:
 def _lines(job: Job, rejects: Iterator[Reject]) -> Iterator[bytes]:
     uploads = {upload.number: (upload, _columns(upload)) for upload in job.uploads.all()}
     for reject in rejects:
-        yield orjson.dumps(_entry(reject, *uploads[reject.chunk.file]), option=orjson.OPT_APPEND_NEWLINE)
+        entry = _entry(reject, *uploads[reject.chunk.file]) | _mapped(job)
+        yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _mapped(job: Job) -> dict[str, Any]:
+    """Return the mapping that the job was submitted with, without which its records would be read otherwise."""
+    return {"mapping": job.options["mapping"]} if job.options.get("mapping") else {}
 
 
 def _columns(upload: Upload) -> dict[str, list[str]]:
@@ -62,6 +69,11 @@ def _columns(upload: Upload) -> dict[str, list[str]]:
     with suppress(FileNotFoundError), depot.here(upload.path).open("rb") as stream:
         return {"columns": column_names(stream, upload.container, upload.encoding)}
     return {}
+
+
+def at_hand(job: Job) -> Path | None:
+    """Return the path of the rejects file, of a job that has ended too early also; None when there is none."""
+    return find(job) or (None if job.is_open else write(job))
 
 
 def find(job: Job) -> Path | None:
@@ -78,7 +90,7 @@ def _entry(reject: Reject, upload: Upload, columns: dict[str, list[str]]) -> dic
     held: dict[str, Any] = {"container": container, **columns}
     held |= {**_raw(bytes(reject.raw), encoding, is_cut=reject.is_cut), "cut": reject.is_cut}
     if container == "rejects":
-        held |= _returned(bytes(reject.raw))
+        held |= _returned(bytes(reject.raw), upload.format)
     return {
         "file": upload.name,
         "line": reject.line,
@@ -91,15 +103,16 @@ def _entry(reject: Reject, upload: Upload, columns: dict[str, list[str]]) -> dic
     }
 
 
-def _returned(raw: bytes) -> dict[str, Any]:
-    """Return what a line says of its record that came back and is refused once more."""
+def _returned(raw: bytes, format: str) -> dict[str, Any]:  # noqa: A002  named like the option
+    """Return what a line says of its record that came back and is refused once more; `format` is how it was read."""
     try:
         entry = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return {}
     if not (isinstance(entry, dict) and is_returned(entry)):
         return {}
-    return {name: entry[name] for name in ("container", "columns", "raw", "cut") if name in entry}
+    names = ("container", "columns", "raw", "cut", "mapping", *(("format",) if format == RETURNED else ()))
+    return {name: entry[name] for name in names if name in entry}
 
 
 def _raw(raw: bytes, encoding: str, *, is_cut: bool) -> dict[str, str]:

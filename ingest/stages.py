@@ -13,15 +13,16 @@ from django.conf import settings
 from ingest import prompts, scoring
 from ingest.cleaning import cleaned
 from ingest.document import Document, Dropped, Refusal
-from ingest.mapping import FieldMapping, parsed
+from ingest.mapping import FieldMapping, applied_again, parsed
+from ingest.readers.returned import RETURNED
 from ingest.thresholds import Thresholds
 from review.text.rules import Chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ingest.models import Job
-    from ingest.readers.shape import Record
+    from ingest.readers.shape import Change
     from review.models import Source
 
 SLOW_RECORDS = 50
@@ -61,10 +62,11 @@ class Stages:
         given = job.options.get("mapping")
         return cls.of(job.batch.source, also=job.rules, mapping=parsed(given) if given else None)
 
-    @property
-    def change(self) -> "Callable[[Document, Record], Document] | None":
+    def change(self, container: str) -> "Change | None":
         """What is done to each document while its record is still at hand."""
-        return self.mapping.applied if self.mapping else None
+        if self.mapping:
+            return self.mapping.applied
+        return applied_again if container.partition(".")[0] == RETURNED else None
 
     @classmethod
     def of(

@@ -63,7 +63,7 @@ def show_job(request: Request, pk: int) -> HttpResponse:
 def download_rejects(request: Request, pk: int) -> HttpResponseBase:
     """Send the file of refused records."""
     job = _job(request, pk)
-    path = rejects_file.find(job) or (None if job.is_open else rejects_file.write(job))
+    path = rejects_file.at_hand(job)
     if path is None:
         raise Http404
     name = f"rejects-{job.pk}.jsonl"

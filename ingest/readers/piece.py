@@ -16,3 +16,17 @@ class Piece(NamedTuple):
     """The same in UTF-8."""
     fields: Mapping[str, object] | None = None
     """The record itself, where it is not JSON: the cells of a row by the names of their columns, or ``lines``."""
+    returned: "Returned | None" = None
+    """The line of a rejects file in which the record came back."""
+
+    @property
+    def kept(self) -> bytes:
+        """What is kept of it when it is refused: with what is said beside it, where it came back."""
+        return self.returned.line if self.returned else self.raw
+
+
+class Returned(NamedTuple):
+    """A line of a rejects file: its bytes, and what it says."""
+
+    line: bytes
+    entry: Mapping[str, object]

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import orjson
+
 from ingest.document import Refusal, Unreadable
 from ingest.readers import compression, encodings, parquet, rows
 from ingest.readers.containers import CONTAINERS, cut
 from ingest.readers.piece import Piece
 from ingest.readers.registry import READERS
-from ingest.readers.returned import is_returned
+from ingest.readers.returned import RETURNED, is_returned
 from ingest.readers.shape import Record
-from review.text.strict import Malformed, fault_position, parse_object, printable
+from review.text.strict import MAX_LINE_BYTES, Malformed, fault_position, parse_object, printable
 
 SAMPLE_BYTES = 8 << 20
 SAMPLE_LINES = 1000
@@ -254,17 +256,25 @@ def _container(text: bytes, *, is_whole: bool) -> str:
     first, _, rest = text.partition(b"\n")
     if text.startswith(b"["):
         return "jsonl" if rest.lstrip().startswith(b"{") and fault_position(first) is None else "array"
-    if text.startswith(b"{") and _is_returned(first):
-        return "rejects"
+    if text.startswith(b"{") and _is_returned(text):
+        return RETURNED
     if text.startswith(b"{"):
         return "object" if _is_one_object(text, first, rest, is_whole=is_whole) else "jsonl"
     return _text_container(text) or "jsonl"
 
 
-def _is_returned(first: bytes) -> bool:
-    """Whether the first line is one of a rejects file, which comes back mended."""
-    record = _record(Piece(1, 0, len(first), first, first))
-    return record is not None and is_returned(record)
+def _is_returned(text: bytes) -> bool:
+    """Whether one of the first lines is of a rejects file, which comes back mended; perhaps the first one is not."""
+    return any(_is_entry(line) for line in islice(io.BytesIO(text), SAMPLE_ROWS) if len(line) <= MAX_LINE_BYTES)
+
+
+def _is_entry(line: bytes) -> bool:
+    """Whether a line is one of a rejects file; what its record holds may be what no reader takes."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(entry, dict) and is_returned(entry)
 
 
 def _is_one_object(text: bytes, first: bytes, rest: bytes, *, is_whole: bool) -> bool:
@@ -302,20 +312,12 @@ def _is_table(text: bytes, delimiter: str) -> bool:
 
 def _format(text: bytes, container: str) -> str:
     """The format of the first record that fits one."""
-    if container == "rejects" and (stated := _stated_format(text)):
-        return stated
+    if container == RETURNED:
+        return RETURNED
     pieces = list(islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES))
     if container == "jsonl" and _SPREAD_OBJECT.match(text) and not any(_fits_any(piece) for piece in pieces):
         raise Unreadable("one_object")
     return _format_of(pieces)
-
-
-def _stated_format(text: bytes) -> str:
-    """The format that the first line of a rejects file names; empty when there is no such format."""
-    first = text.lstrip().partition(b"\n")[0]
-    record = _record(Piece(1, 0, len(first), first, first)) or {}
-    stated = record.get("format")
-    return stated if isinstance(stated, str) and stated in READERS else ""
 
 
 def _format_of(pieces: Iterable[Piece | Refusal]) -> str:

@@ -1,7 +1,8 @@
 """The container of a rejects file that comes back mended: one refused record a line, in the field ``raw``.
 
 ``raw`` is the record as it stood in its file, mended there; a JSON record may also stand there as an object. What kind
-of file it came from is said by ``container``, for rows also by ``columns``.
+of file it came from is said by ``container``, for rows also by ``columns``; of which shape it is by ``format``, and how
+its fields became the nine by ``mapping``.
 """
 
 import csv
@@ -10,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from ingest.document import Refusal
 from ingest.readers import encodings
 from ingest.readers.lines import lines
-from ingest.readers.piece import Piece
+from ingest.readers.piece import Piece, Returned
 from ingest.readers.rows import DELIMITERS
 from review.text.strict import Malformed, json_type, parse_object, string_list, text_field
 
+RETURNED = "rejects"
+"""The container, and the format in which every line names its own."""
 MARKS = frozenset({"code", "message", "offset", "cut"})
 """Fields by which a line of a rejects file is told."""
 
@@ -44,6 +47,7 @@ def _mended(piece: Piece) -> Piece:
     entry = parse_object(piece.body)
     if not is_returned(entry):
         return piece
+    piece = piece._replace(returned=Returned(piece.raw, entry))
     raw = entry.get("raw")
     if isinstance(raw, dict):
         return piece._replace(fields=raw)

@@ -19,6 +19,7 @@ from review.text.strict import (
 )
 
 type Record = Mapping[str, object]
+type Change = Callable[[Document, Record, Piece], Document]
 
 IDENTIFIER_KEYS = ("external_id", "id")
 MAX_IDENTIFIER_CHARACTERS = 200
@@ -49,11 +50,11 @@ class Reader:
         offset: int = 0,
         line: int = 0,
         encoding: str = "utf-8",
-        change: Callable[[Document, Record], Document] | None = None,
+        change: Change | None = None,
     ) -> Iterator[Document | Refusal]:
         """Every record of ``stream``, as a document or as its refusal, in the order of the file.
 
-        ``change`` is given each document with its record, and may raise ``Malformed`` too: so a mapping is applied.
+        ``change`` is given each document with its record and piece, and may raise ``Malformed``: so a mapping works.
         Reading goes on after any of them when its ``end`` and ``line`` are given as ``offset`` and ``line``. Offsets
         are bytes of the file; of a packed one, bytes of what is inside; of an array in another encoding than UTF-8,
         bytes of its UTF-8 form, in which ``raw`` is too; of Parquet, rows. Raises ``Unreadable`` when the stream is not
@@ -67,9 +68,9 @@ class Reader:
                 record = parse_object(piece.body) if piece.fields is None else piece.fields
                 document = self.document(record, piece)
                 if change:
-                    document = change(document, record)
+                    document = change(document, record, piece)
             except Malformed as fault:
-                yield Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.raw)
+                yield Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.kept)
             else:
                 yield document
 

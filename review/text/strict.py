@@ -160,6 +160,10 @@ FAULTS: dict[str, Fault] = {
         "{field} does not hold the whole record. Write the whole of it there, mended, and set cut to false.",
         "{field}中没有完整的记录。请在其中写出修正后的完整记录，并把 cut 改为 false。",
     ),
+    "bad_mapping": Fault(
+        "{field} is no mapping that can be used. Leave it as it stood in the file, or leave it out.",
+        "{field}不是可用的映射。请保持文件中原来的内容，或删去这一项。",
+    ),
     "not_a_block": Fault(
         "The block of lines is not built like the others: {expected} are expected. Repair it.",
         "这一段的结构与其他段不同：应为{expected}。请修正。",

@@ -1,7 +1,9 @@
 """`manage.py ingest`: its counts on real records, its words, its exit status."""
 
+import gzip
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,18 @@ def test_refused_records_stand_in_the_rejects_file(ten: Path) -> None:
     assert "votes (1)" in err
     assert "rights are unknown" not in err
     assert list(Rights.objects.values_list("licence", "holder")) == [("MIT", "某人")]
+
+
+def test_a_failed_job_leaves_its_rejects_too(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl.gz"
+    bad = line(record(1) | {"instruction": None}) + b"\n"
+    path.write_bytes(gzip.compress(bad * 9 + random.Random(1).randbytes(1 << 17).hex().encode())[:-9000])
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("ingest", str(path), "--source", "zhihu", "--json", stdout=out, stderr=io.StringIO())
+    result = json.loads(out.getvalue())
+    assert (result["state"], result["rejected"]) == ("failed", 9)
+    assert len(Path(result["rejects_file"]).read_bytes().splitlines()) == 9
 
 
 def test_rehearsal_shows_what_would_be_refused_and_writes_nothing(ten: Path, uploads: Path) -> None:

@@ -3,17 +3,20 @@
 import hashlib
 import io
 import logging
+import threading
+import time
 from collections.abc import Callable
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from django.db import connection
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from ingest import jobs, pipeline
 from ingest.models import Job
-from review.models import Batch, Record, Rights, Source, User
+from review.models import Batch, Record, Retraction, Rights, Source, User
 from review.refused import Ground, Refused
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import counts, fresh, imported, submitted
@@ -174,6 +177,33 @@ def test_retracted_job_can_be_imported_again_but_not_resumed(gao: User) -> None:
     assert not Record.objects.live().exists()
     assert "taken back" in str(refused(lambda: jobs.resume(job, by=gao)))
     assert counts(imported(TEN)) == {"read": 10, "new": 10}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_is_not_resumed_while_it_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = submitted(TEN)
+    jobs.cancel(job, by=None)
+    begun, retract = threading.Event(), jobs.retractions.retract
+
+    def slowly(*args: Any, **said: Any) -> Retraction:
+        begun.set()
+        time.sleep(0.3)
+        retraction: Retraction = retract(*args, **said)
+        return retraction
+
+    def take_back() -> None:
+        try:
+            jobs.retract(Job.objects.get(pk=job.pk), by=None)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(jobs.retractions, "retract", slowly)
+    other = threading.Thread(target=take_back)
+    other.start()
+    assert begun.wait(10)
+    assert "taken back" in str(refused(lambda: jobs.resume(job, by=None)))
+    other.join()
+    assert fresh(job).state == Job.State.CANCELLED
 
 
 def test_running_job_is_stopped_by_its_retraction() -> None:

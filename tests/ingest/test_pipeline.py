@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, transaction
 from pytest_django.fixtures import Settings
 
 from ingest import jobs, pipeline, portions, rejects
@@ -208,6 +208,30 @@ def test_chunk_whose_commit_was_not_heard_of_is_not_taken_in_twice(
     assert not left
     assert counts(job) == {"read": 10, "new": 10}
     assert job.chunks.count() == 4
+
+
+@pytest.mark.parametrize("last", [3, 4])
+def test_chunks_that_the_database_has_lost_in_a_crash_are_read_again(small_chunks: None, last: int) -> None:
+    """It need not wait for the disk at a chunk, and a pooler may hide that the server was away."""
+    job, crashed = submitted(TEN), []
+
+    def crash(chunk: Chunk) -> None:
+        if chunk.number == 1:
+            crashed.append(transaction.savepoint_create())
+        elif chunk.number == last and len(crashed) == 1:
+            transaction.savepoint_rollback(crashed[0])
+            crashed.append("")
+
+    while pipeline.run(job.pk, on_chunk=crash) == Outcome.INTERRUPTED:
+        assert fresh(job).state == Job.State.QUEUED
+    assert len(crashed) == 2
+    assert (fresh(job).state, counts(job)) == (Job.State.DONE, {"read": 10, "new": 10})
+    assert list(job.chunks.order_by("number").values_list("first_line", "last_line")) == [
+        (1, 3),
+        (4, 6),
+        (7, 9),
+        (10, 10),
+    ]
 
 
 @pytest.mark.parametrize("error", [OperationalError("no connection"), ValueError("a failure of the program")])

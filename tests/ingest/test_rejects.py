@@ -6,9 +6,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pytest_django.fixtures import Settings
 
-from ingest import rejects
+from ingest import jobs, mapping, pipeline, rejects
 from ingest.document import RAW_KEPT_BYTES
+from ingest.models import Job, Reject
+from review.models import Record
 from review.text.strict import MAX_LINE_BYTES
 from tests.ingest.faulty_lines import good_lines, line, record
 from tests.ingest.importing import counts, imported, submitted
@@ -92,3 +95,81 @@ def test_a_mended_record_may_be_an_object_and_must_be_whole() -> None:
     assert counts(job) == {"read": 1, "new": 1}
     job = imported(orjson.dumps(entry | {"raw": "{", "cut": True}), orjson.dumps(entry | {"raw": None}))
     assert [reject.code for chunk in job.chunks.all() for reject in chunk.rejects.all()] == ["not_mended"] * 2
+
+
+def returned(job: Job, mend: Callable[[str], str]) -> bytes:
+    """The rejects file of a job, each of its records mended."""
+    entries = [orjson.loads(each) for each in job.rejects_path.read_bytes().splitlines()]
+    return b"\n".join(orjson.dumps(entry | {"raw": mend(entry["raw"])}) for entry in entries)
+
+
+def test_rejects_of_several_formats_come_back_each_in_its_own() -> None:
+    job = imported(
+        b'{"instruction": "q1", "output": "a"}\n{"instruction": null, "output": "b"}\n',
+        b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n'
+        b'{"messages": null}\n',
+        "问题,答案\n甲,乙\n丙,丁,多了\n".encode(),
+    )
+    assert counts(job) == {"read": 6, "new": 3, "rejected": 3}
+    again = imported(returned(job, lambda raw: raw))
+    assert [orjson.loads(each)["format"] for each in again.rejects_path.read_bytes().splitlines()] == [
+        "alpaca",
+        "messages",
+        "qa",
+    ]
+    turns = '[{"role": "user", "content": "q2"}, {"role": "assistant", "content": "a2"}]'
+    mended = returned(
+        again, lambda raw: raw.replace('s": null', f's": {turns}').replace("null", '"q3"').replace(",多了", "")
+    )
+    assert counts(imported(mended)) == {"read": 3, "new": 3}
+    assert set(Record.objects.values_list("revision__instruction", flat=True)) >= {"q2", "q3", "丙"}
+
+
+def test_rejects_of_a_mapped_import_come_back_through_the_same_mapping() -> None:
+    spec = {"instruction": {"join": ["title", "about.more"]}, "output": "said", "domain": {"constant": "医疗"}}
+    good, bad = ({"title": title, "about": {"more": "细节"}, "said": "答"} for title in ("一", ["二"]))
+    job = imported(orjson.dumps(good) + b"\n" + orjson.dumps(bad), mapping=mapping.parsed(spec))
+    assert counts(job) == {"read": 2, "new": 1, "rejected": 1}
+    mended = returned(job, lambda raw: raw.replace('{"more"', '{"less": 0, "more"').replace('["二"]', '{"a": 1}'))
+    job = imported(mended)
+    assert counts(job) == {"read": 1, "rejected": 1}
+    mended = returned(job, lambda raw: raw.replace('{"a":1}', '"二"').replace('{"a": 1}', '"二"'))
+    assert counts(imported(mended)) == {"read": 1, "new": 1}
+    made = Record.objects.order_by("pk").last()
+    assert made
+    assert (made.revision.instruction, made.revision.domain) == ("二\n细节", ["医疗"])
+
+
+@pytest.mark.parametrize("spec", [{"nothing": "x"}, ["instruction"], "title", {"instruction": {"join": 1}}])
+def test_a_line_whose_mapping_was_spoilt_is_refused_alone(spec: object) -> None:
+    lines = [{"instruction": "问", "output": "答"}, {"instruction": "问二", "output": "答"}]
+    entries = [
+        {"code": "x", "message": "", "offset": 0, "cut": False, "raw": orjson.dumps(each).decode()} for each in lines
+    ]
+    job = imported(orjson.dumps(entries[0] | {"mapping": spec}) + b"\n" + orjson.dumps(entries[1]))
+    assert counts(job) == {"read": 2, "new": 1, "rejected": 1}
+    (reject,) = Reject.objects.filter(chunk__job=job)
+    assert (reject.code, reject.pointer) == ("bad_mapping", "/mapping")
+    assert "mapping" in reject.message or "映射" in reject.message
+
+
+def test_a_first_line_that_is_not_mended_does_not_hinder_the_others() -> None:
+    job = imported(line(record(1)).replace(b"1", b"\x00", 1) + b"\n" + line(record(2) | {"instruction": None}))
+    assert counts(job) == {"read": 2, "rejected": 2}
+    mended = returned(job, lambda raw: raw.replace("null", '"问二"'))
+    job = imported(mended)
+    assert counts(job) == {"read": 2, "new": 1, "rejected": 1}
+    (left,) = map(orjson.loads, job.rejects_path.read_bytes().splitlines())
+    assert (left["code"], "\x00" in left["raw"], "code" in left["raw"]) == ("nul", True, False)
+
+
+def test_the_file_of_a_job_that_went_on_holds_what_came_since(settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 1
+    job = submitted(b"\n".join(line(record(number) | {"instruction": None}) for number in range(3)))
+    for number in (1, 2):
+        pipeline.run(job.pk, should_stop=lambda: True)
+        jobs.cancel(job, by=None)
+        path = rejects.at_hand(job)
+        assert path
+        assert len(path.read_bytes().splitlines()) == number
+        jobs.resume(job, by=None, tell_workers=False)

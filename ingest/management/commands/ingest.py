@@ -103,7 +103,7 @@ class Command(BaseCommand):
                 time.sleep(POLL_SECONDS)
 
     def _report(self, job: Job) -> None:
-        refused = rejects.find(job)
+        refused = rejects.at_hand(job)
         counts = {name: getattr(job, name) for name in ("read", *COUNTS)}
         if job.state == Job.State.DONE and not counts["read"]:
             self._say(_("The files hold no records."))
