@@ -1,5 +1,6 @@
 """What every reader is made of, and how the fields that several shapes share are taken from a record."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from review.text.strict import (
     printable,
     text_field,
 )
+
+logger = logging.getLogger(__name__)
 
 type Record = Mapping[str, object]
 type Change = Callable[[Document, Record, Piece], Document]
@@ -70,9 +73,16 @@ class Reader:
                 if change:
                     document = change(document, record, piece)
             except Malformed as fault:
-                yield Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.kept)
+                yield _refused(piece, fault)
+            except Exception as error:  # a failure of a reader must not stop the records around it
+                logger.exception("Format %s, line %s", self.name, piece.line)
+                yield _refused(piece, Malformed("unforeseen", trouble=type(error).__name__))
             else:
                 yield document
+
+
+def _refused(piece: Piece, fault: Malformed) -> Refusal:
+    return Refusal.because(fault, line=piece.line, offset=piece.offset, end=piece.end, raw=piece.kept)
 
 
 def made(piece: Piece, instruction: str, output: str, **others: Any) -> Document:

@@ -164,6 +164,10 @@ FAULTS: dict[str, Fault] = {
         "{field} is no mapping that can be used. Leave it as it stood in the file, or leave it out.",
         "{field}不是可用的映射。请保持文件中原来的内容，或删去这一项。",
     ),
+    "unforeseen": Fault(
+        "The program failed at this record ({trouble}). Report it with the record; the log has the details.",
+        "程序处理这条记录时出错（{trouble}）。请连同记录一起反馈；详情见日志。",
+    ),
     "not_a_block": Fault(
         "The block of lines is not built like the others: {expected} are expected. Repair it.",
         "这一段的结构与其他段不同：应为{expected}。请修正。",

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.document import NO_METADATA, RAW_KEPT_BYTES, Document, Refusal, Unreadable
-from ingest.readers import READERS, recognise
+from ingest.readers import READERS, Reader, recognise
+from ingest.readers.piece import Piece
+from ingest.readers.shape import Record, made
 from review.text.signature import duplicate_key
 from review.text.strict import MAX_LINE_BYTES
 from tests.ingest.faulty_lines import faulty_lines, good_lines, line, record
@@ -357,3 +359,17 @@ def test_real_file_resumes_from_every_record(shared_data: Path) -> None:
 def test_unsupported_encoding_is_refused() -> None:
     with pytest.raises(Unreadable, match="unknown_encoding"):
         read(b"{}", encoding="rot13")
+
+
+def test_a_failure_of_a_reader_is_that_records_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def fail_at_two(record: Record, piece: Piece) -> Document:
+        return made(piece, "问", "答" * (3 // (cast("int", record["n"]) - 2)))
+
+    reader = Reader("failing", lambda _record: True, fail_at_two)
+    found = list(reader.read(io.BytesIO(b'{"n": 1}\n{"n": 2}\n{"n": 3}\n')))
+    assert [type(each) for each in found] == [Document, Refusal, Document]
+    refused = found[1]
+    assert isinstance(refused, Refusal)
+    assert (refused.line, refused.code, refused.raw) == (2, "unforeseen", b'{"n": 2}')
+    assert "ZeroDivisionError" in refused.message("en")
+    assert "Format failing, line 2" in caplog.text

@@ -10,7 +10,7 @@ from review import switches
 from review.models import Source, User
 from review.refused import Refused
 from review.text.rules import RULES, Kind, Texts
-from review.text.rules.trial import SAMPLES, changed_part, tried
+from review.text.rules.trial import AROUND, LONGEST, SAMPLES, changed_part, tried
 from tests.factories import add_records, candidate, record
 from tests.review.test_sources_pages import seen, signed_in
 
@@ -146,3 +146,18 @@ def test_the_reviewer_sees_which_repairs_a_record_went_through(lin: User, ruozhi
     page = seen(signed_in(lin).get(f"/review/records/{given.pk}/"))
     assert f"Repaired on the way in {RULES['trim_blanks'].english} {RULES['remove_invisible'].english}" in page
     assert "Repaired on the way in" not in seen(signed_in(lin).get(f"/review/records/{record().pk}/"))
+
+
+@pytest.mark.parametrize("lines", [5, 40, 4000])
+def test_a_sample_shows_no_change_that_the_repair_does_not_make(lines: int) -> None:
+    before = "\n".join(f"第{number}行，说的是第{number}件事。   " for number in range(lines))
+    after = before.replace("   ", "")
+    old, new = changed_part(before, after)
+    assert old.replace(" ", "") == new
+    assert new in after
+    assert 0 < len(new) <= LONGEST + 2 * AROUND
+
+
+def test_a_sample_of_texts_that_share_nothing_is_cut() -> None:
+    assert changed_part("甲" * 1000, "乙" * 1000) == ("甲" * 300, "乙" * 300)
+    assert changed_part("甲" * 1000, "") == ("甲" * 300, "")

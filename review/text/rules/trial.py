@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rapidfuzz.distance import Indel
+
 from review.text.rules.finding import every_finding
 from review.text.rules.registry import RULES
 from review.text.rules.shape import Kind, Rule, Span, Texts
@@ -79,15 +81,30 @@ def _sample(place: int, rule: Rule, texts: Texts, span: Span) -> Sample:
 
 
 def changed_part(before: str, after: str) -> tuple[str, str]:
-    """Return of two texts what lies between the first and the last difference, with a little around it, cut."""
+    """Return of two texts what lies between the first and the last difference, with a little around it.
+
+    What is long is cut, in both texts at the same place.
+    """
     first = _shared(before, after)
     most = min(len(before), len(after)) - first
     last = min(most, _shared(before[::-1], after[::-1]))
+    old, new = (text[first : len(text) - max(0, last - AROUND)] for text in (before, after))
+    if max(len(old), len(new)) > LONGEST:
+        old, new = _cut_alike(old[: 2 * LONGEST], new[: 2 * LONGEST])
+    lead = before[max(0, first - AROUND) : first]
+    return lead + old, lead + new
 
-    def part(text: str) -> str:
-        return text[max(0, first - AROUND) : min(len(text) - max(0, last - AROUND), first + LONGEST)]
 
-    return part(before), part(after)
+def _cut_alike(old: str, new: str) -> tuple[str, str]:
+    """Cut two versions of a text at a place that they share, at most LONGEST characters behind their beginning."""
+    ends = (0, 0)
+    for step in Indel.opcodes(old, new):
+        if step.tag == "equal":
+            more = min(step.src_end - step.src_start, LONGEST - max(step.src_start, step.dest_start))
+            if more <= 0:
+                break
+            ends = (step.src_start + more, step.dest_start + more)
+    return old[: ends[0] or LONGEST], new[: ends[1] or LONGEST]
 
 
 def _shared(one: str, other: str) -> int:
