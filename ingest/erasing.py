@@ -5,6 +5,7 @@ removed as a whole, and so is one in columns that may hold the text: what was lo
 """
 
 import gzip
+import heapq
 import io
 import mmap
 import os
@@ -91,8 +92,10 @@ def _opener(path: Path) -> Callable[[Path], Iterator[bytes]] | None:
 
 def _holds(path: Path, needles: tuple[bytes, ...]) -> bool:
     """Tell whether a file holds any of these bytes, packed or not."""
+    if not needles:
+        return False
     read = _opener(path) or _plain
-    longest = max(map(len, needles), default=0)
+    longest = max(map(len, needles))
     kept = b""
     with suppress(OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile):  # damaged: as far as it goes
         for piece in read(path):
@@ -154,18 +157,40 @@ def _overwrite(path: Path, needles: tuple[bytes, ...]) -> bool:
         return False
     path.chmod(0o600)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        for needle in needles:
-            place = content.find(needle)
-            while place >= 0:
-                start = content.rfind(b"\n", 0, place) + 1
-                end = content.find(b"\n", place + len(needle))
-                end = len(content) if end < 0 else end
-                content[start:end] = b" " * (end - start)
-                place = content.find(needle, end)
+        found = heapq.merge(*(_lines_with(needle, content) for needle in needles))
+        for start, end in _joined(found):
+            for place in range(start, end, PIECE_BYTES):
+                size = min(PIECE_BYTES, end - place)
+                content[place : place + size] = b" " * size
         content.flush()
         os.fsync(file.fileno())
     os.utime(path)
     return True
+
+
+def _lines_with(needle: bytes, content: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Yield where the lines begin and end that hold these bytes, from the first to the last."""
+    place = content.find(needle)
+    while place >= 0:
+        end = content.find(b"\n", place + len(needle))
+        end = len(content) if end < 0 else end
+        yield content.rfind(b"\n", 0, place) + 1, end
+        place = content.find(needle, end - len(needle) + 1)  # what begins in the last of these lines may go on behind
+
+
+def _joined(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Lay spans that overlap together; each is yielded when all that is still to come begins behind it.
+
+    So nobody looks for bytes any more where they are blanked, whichever of several needles reaches further.
+    """
+    start, end = next(spans, (0, 0))
+    for begin, until in spans:
+        if begin > end:
+            yield start, end
+            start, end = begin, until
+        else:
+            end = max(end, until)
+    yield start, end
 
 
 def _clean_rejects(erasing: "Erasing") -> None:

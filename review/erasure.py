@@ -27,6 +27,8 @@ SHORTEST_BYTES = 12
 """A text that is shorter stands in files of others as well, by chance."""
 
 ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
+UNITS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+"""Encodings of which each writes the end of a line in another way; all others write it as UTF-8 does."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,15 @@ class Erasing:
         """The bytes by which a copy in a file is known: the lines as they came in, and the texts in every writing."""
         raw = Original.objects.filter(record__in=self.records).values_list("raw", flat=True)
         written = {needle for text in self.texts for needle in _written(text)}
-        lines = {bytes(line).strip() for line in raw}
+        lines = {form.strip() for line in raw for form in _ended(bytes(line))}
         return tuple(sorted(needle for needle in written | lines if len(needle) >= SHORTEST_BYTES))
+
+
+def _ended(raw: bytes) -> Iterator[bytes]:
+    """Yield the ways in which lines that belong together may end in a file: they are kept with line feeds alone."""
+    yield raw
+    for encoding in UNITS:
+        yield raw.replace("\n".encode(encoding), "\r\n".encode(encoding))
 
 
 def _written(text: str) -> Iterator[bytes]:
