@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     type _Ids = NDArray[np.int64]
+    type _Mask = NDArray[np.bool_]
     type _Pairs = set[tuple[int, int]]
 
 NEAR = 0.8
@@ -187,28 +188,30 @@ def _compare(runs: "Sequence[int]") -> int:
     """Compare what was signed in these runs with all that is signed; return how many records that were."""
     found: _Pairs = set()
     fresh = dict(_bands(runs))
+    fresh_ids = np.unique(fresh[0][1])
     for band, (numbers, ids) in _bands():
-        found |= _sharing(fresh[band][0], numbers, ids)
-    fresh_ids = {int(pk) for pk in fresh[0][1]}
-    found = {pair for pair in found if not fresh_ids.isdisjoint(pair)}
+        if not band:  # the records are the same in every band
+            is_fresh = np.isin(ids, fresh_ids)
+        found |= _sharing(fresh[band][0], numbers, ids, is_fresh)
     for similar in _checked(sorted(found)):
         NearDuplicate.objects.bulk_create(similar, ignore_conflicts=True)
     SignatureRun.objects.filter(pk__in=runs).update(is_compared=True)
     return len(fresh_ids)
 
 
-def _sharing(fresh: minhash.Signatures, numbers: minhash.Signatures, ids: "_Ids") -> "_Pairs":
-    """Return the pairs of records that share a number which one of the fresh ones has."""
+def _sharing(fresh: minhash.Signatures, numbers: minhash.Signatures, ids: "_Ids", is_fresh: "_Mask") -> "_Pairs":
+    """Return the pairs of records that share a number, one of them fresh: of all that is signed, few are that."""
     known = np.zeros(1 << 24, np.bool_)
     known[fresh >> np.uint32(8)] = True
     likely = np.flatnonzero(known[numbers >> np.uint32(8)])
     likely = likely[np.lexsort((ids[likely], numbers[likely]))]
-    sorted_numbers, sorted_ids = numbers[likely], ids[likely]
+    sorted_numbers, sorted_ids, sorted_fresh = numbers[likely], ids[likely], is_fresh[likely]
     found: _Pairs = set()
     for distance in range(1, NEIGHBOURS + 1):
         same = np.flatnonzero(sorted_numbers[distance:] == sorted_numbers[:-distance])
         if not len(same):
             break
+        same = same[sorted_fresh[same] | sorted_fresh[same + distance]]
         ones, others = sorted_ids[same], sorted_ids[same + distance]
         found.update(zip(ones[ones != others].tolist(), others[ones != others].tolist(), strict=True))
     return found
@@ -264,7 +267,7 @@ def forget(records: "Collection[int]") -> None:
                 _leave_out(run, ~np.isin(ids, gone), ids)
 
 
-def _leave_out(run: SignatureRun, kept: "NDArray[np.bool_]", ids: "_Ids") -> None:
+def _leave_out(run: SignatureRun, kept: "_Mask", ids: "_Ids") -> None:
     for band in SignatureBand.objects.filter(run=run):
         band.numbers = np.frombuffer(band.numbers, "<u4")[kept].tobytes()
         band.save(update_fields=["numbers"])

@@ -1,5 +1,8 @@
 """Near-duplicates: what is found, across imports and sources, and what is left out."""
 
+import tracemalloc
+
+import numpy as np
 import pytest
 from django.db import connection
 
@@ -74,6 +77,21 @@ def test_of_a_thousand_alike_each_is_linked_to_some(db: None, monkeypatch: pytes
     linked = {pk for pair in state() for pk in pair[:2]}
     assert linked == set(batch.records.values_list("pk", flat=True))
     assert len(state()) <= 2 * 16 * 30
+
+
+def test_memory_does_not_grow_with_all_that_shares_a_number() -> None:
+    """Of 200,000 records with the same number, few are fresh: only their pairs become Python's."""
+    signed, few = 200_000, 50
+    ids = np.arange(signed, dtype=np.int64)
+    numbers = np.zeros(signed, np.uint32)
+    is_fresh = ids >= signed - few
+    tracemalloc.start()
+    found = duplicates._sharing(numbers[is_fresh], numbers, ids, is_fresh)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    near = duplicates.NEIGHBOURS
+    assert found == {(one, other) for other in range(signed - few, signed) for one in range(other - near, other)}
+    assert peak < 40_000_000
 
 
 def test_tasks_that_run_twice_leave_the_same_state(db: None) -> None:
