@@ -1,14 +1,15 @@
 """Near-duplicates: records whose texts are nearly the same, whatever import or source they came in with.
 
 A pass behind intake signs what is new and what was reworded (`review.text.minhash`), then compares each signature with
-every one there is: who shares a number with another is a candidate, and is checked shingle by shingle. Signatures are
-kept by run and band, so that a million of them are read, one band after the other, in a fraction of a second.
+every one there is of a live record: who shares a number with another is a candidate, and is checked shingle by shingle.
+Signatures are kept by run and band, so that a million of them are read, one band after the other, in a fraction of a
+second.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
@@ -185,18 +186,30 @@ def _bands(runs: "Collection[int] | None" = None) -> "Iterator[tuple[int, tuple[
 
 
 def _compare(runs: "Sequence[int]") -> int:
-    """Compare what was signed in these runs with all that is signed; return how many records that were."""
+    """Compare what was signed in these runs with all that is signed and live; return how many records that were."""
     found: _Pairs = set()
     fresh = dict(_bands(runs))
     fresh_ids = np.unique(fresh[0][1])
     for band, (numbers, ids) in _bands():
         if not band:  # the records are the same in every band
-            is_fresh = np.isin(ids, fresh_ids)
-        found |= _sharing(fresh[band][0], numbers, ids, is_fresh)
+            is_live = ~np.isin(ids, _dead())
+            live_ids = ids[is_live]
+            is_fresh = np.isin(live_ids, fresh_ids)
+        found |= _sharing(fresh[band][0], numbers[is_live], live_ids, is_fresh)
     for similar in _checked(sorted(found)):
         NearDuplicate.objects.bulk_create(similar, ignore_conflicts=True)
     SignatureRun.objects.filter(pk__in=runs).update(is_compared=True)
     return len(fresh_ids)
+
+
+def _dead() -> "_Ids":
+    """Return the ids of the records that were taken back or taken down, as one value: there may be a million."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(int8send(id), '') FROM review_record"
+            " WHERE takedown_id IS NOT NULL OR retraction_id IS NOT NULL"
+        )
+        return np.frombuffer(cursor.fetchone()[0] or b"", ">i8").astype(np.int64)
 
 
 def _sharing(fresh: minhash.Signatures, numbers: minhash.Signatures, ids: "_Ids", is_fresh: "_Mask") -> "_Pairs":

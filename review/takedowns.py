@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from review import access, tracing, workflow
+from review import access, tracing, unread, workflow
 from review.models import Cause, Claim, Record, Revision, Takedown, TakedownMatch, TakedownStep
 from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from review.tracing import Asked
 
 State = Takedown.State
+NOTED_AT_ONCE = 1000
 
 SUSPENDED: list[Callable[[Collection[int]], list[str]]] = []
 """What tells the names of the releases that hold any of these records; filled by the neighbour that makes them."""
@@ -133,7 +135,10 @@ def reverse(takedown: Takedown, *, by: "User | None", note: str = "") -> int:
     access.check_take_down(by)
     _locked(takedown, State.REQUESTED, State.CONFIRMED)
     check_reach(takedown, by)
+    back = list(takedown.records.order_by("pk").values_list("pk", flat=True))
     number = workflow.move(takedown.records.all(), cause=Cause.TAKE_DOWN, by=by, takedown=None)
+    for part in batched(back, NOTED_AT_ONCE):
+        unread.note(list(part))  # what came in meanwhile was not compared with them
     _turn(takedown, State.REVERSED, by, note=note, erase_after=None)
     return number
 

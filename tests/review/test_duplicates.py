@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from django.db import connection
 
-from review import duplicates, retractions, tasks, unread
+from review import duplicates, retractions, takedowns, tasks, unread
 from review.models import NearDuplicate, SignatureBand, SignatureRun, Unread, User
 from review.text import minhash
+from review.tracing import Asked
 from tests.factories import add_records, approve, candidate, record
 
 TEXT = (
@@ -68,6 +69,48 @@ def test_what_was_taken_back_is_no_longer_shown(db: None, gao: User) -> None:
     retractions.retract(two.batch, by=gao)
     assert duplicates.near(one.pk) == []
     assert not duplicates.pairs().exists()
+
+
+def test_what_was_taken_back_is_not_compared_with_what_comes_in_again(db: None, gao: User) -> None:
+    candidates = [candidate(instruction=f"第{number}题", output=f"{number}。{OTHER[number:]}") for number in range(5)]
+    apart = [candidate(instruction=f"独一题{number}") for number in range(5)]
+    first = add_records("zgbk", apart)
+    find()
+    retractions.retract(first, by=gao)
+    again = add_records("zgbk", apart)
+    find()
+    assert state() == []
+    assert not duplicates.having_near().exists()
+    assert set(again.records.values_list("retraction", flat=True)) == {None}
+    add_records("zgbk", candidates)
+    find()
+    assert state() != []
+
+
+def test_copies_taken_back_do_not_stand_between_two_live_records(
+    db: None, gao: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "NEIGHBOURS", 2)
+    one = record(instruction="写秋天", output=TEXT)
+    for _time in range(3):
+        retractions.retract(record(instruction="写秋天", output=ALIKE).batch, by=gao)
+    find()
+    two = record(instruction="写秋天", output=ALIKE)
+    find()
+    assert [pair[:2] for pair in state()] == [(one.pk, two.pk)]
+
+
+def test_what_was_taken_down_is_compared_once_it_is_back(db: None) -> None:
+    one = record(instruction="写秋天", output=TEXT)
+    find()
+    takedown = takedowns.request(by=None, requester="甲", ground="著作权", asked=Asked(records=(one.pk,)))
+    takedowns.confirm(takedown, by=None)
+    two = record(instruction="写秋天", output=ALIKE)
+    find()
+    assert state() == []
+    takedowns.reverse(takedown, by=None)
+    find()
+    assert [pair[:2] for pair in state()] == [(one.pk, two.pk)]
 
 
 def test_of_a_thousand_alike_each_is_linked_to_some(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
