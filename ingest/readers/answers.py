@@ -98,7 +98,7 @@ def _parsed(said: str) -> Mapping[str, object]:
 
 def _whole(about: Mapping[str, object], key: str) -> str:
     """A number as tables write it, 12.0, as the identifier that it is."""
-    return shape.text(about, key).removesuffix(".0")
+    return shape.identifier(shape.text(about, key).removesuffix(".0"), f"/METADATA/{key}")
 
 
 READER = shape.Reader(name="answers", fits=fits, document=document)

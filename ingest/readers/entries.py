@@ -162,7 +162,7 @@ def prompt(record: shape.Record, piece: Piece) -> Document:
         text_field(record.get(answer) or "", f"/{answer}"),
         input=text_field(record.get("input") or "", "/input"),
         more_domain=shape.label(record, *TOPICS),
-        external_id=shape.external_id(record) or shape.text(record, "id_") or None,
+        external_id=shape.external_id(record) or shape.identifier(shape.text(record, "id_"), "/id_") or None,
         unknown_keys=shape.unknown_keys(record, known),
     )
 

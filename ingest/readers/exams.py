@@ -100,8 +100,8 @@ def fits_options(record: shape.Record) -> bool:
 
 def options(record: shape.Record, piece: Piece) -> Document:
     """The document of a question with a list of options, whose label is a letter or a list; raises ``Malformed``."""
-    key = "options" if isinstance(record.get("options"), list) else "choices"
-    given = _texts(record[key], f"/{key}")
+    key = "choices" if "choices" in record and not isinstance(record.get("options"), list) else "options"
+    given = _texts(record.get(key), f"/{key}")
     label = "label" if record.get("label") is not None else "answer"
     letters = questions.letters_of(record.get(label), f"/{label}", len(given))
     other = record.get("other")
@@ -160,7 +160,7 @@ def _option(value: object, pointer: str) -> str:
 def fits_block(record: shape.Record) -> bool:
     """Whether the record is a block of lines that begins with a letter and ends with options."""
     lines = record.get("lines")
-    return isinstance(lines, list) and _parts(lines) is not None
+    return isinstance(lines, list) and all(isinstance(line, str) for line in lines) and _parts(lines) is not None
 
 
 def block(record: shape.Record, piece: Piece) -> Document:

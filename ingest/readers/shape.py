@@ -166,8 +166,13 @@ def external_id(record: Record) -> str | None:
         if type(value) is int:
             value = str(value)
         if value is not None and value != "":
-            return text_field(value, f"/{key}", max_characters=MAX_IDENTIFIER_CHARACTERS)
+            return identifier(value, f"/{key}")
     return None
+
+
+def identifier(value: object, pointer: str) -> str:
+    """What the source calls a record, of which the database takes so much and no more."""
+    return text_field(value, pointer, max_characters=MAX_IDENTIFIER_CHARACTERS)
 
 
 def refuse_earlier_turns(record: Record) -> None:
