@@ -9,10 +9,15 @@ LETTERS = "ABCDEFGHIJ"
 ANSWER = "答案："
 SINGLE, MULTIPLE = "单项选择题", "多项选择题"
 
-_NUMBER = re.compile(r"\s*(?:【\d{1,4}】|[(（]\d{1,3}[)）]|\d{1,3}\s*(?:[．、]|\.(?!\d)|\.(?=\d{4}\s*年)))\s*")
+_NUMBER = re.compile(
+    r"\s*(?:【\d{1,4}】|[(（]\d{1,3}[)）]|\d{1,3}\s*(?:．|、(?!\s*\d+\s*、)|\.(?!\d)|\.(?=\d{4}\s*年)))\s*"
+)
+"""The number of a question; not the first of a row of numbers."""
 _POINTS = re.compile(r"[(（]\s*\d{1,3}(?:\.\d)?\s*分\s*[)）]\s*")
 _MARKER = re.compile(r"\s*[(（]?([A-Ja-j])\s*[)）．.。、:：]\s*|\s*([A-J])\s+")
-_INLINE_MARKER = re.compile(r"(?<![A-Za-z])([A-J])\s*[．.、]\s*")
+_INLINE_MARKER = re.compile(r"(?<![A-Za-z])([A-J])\s*([．.、])\s*")
+_NEAR = 8
+"""Characters before a letter that are looked at."""
 _SENTENCE_END = tuple("。！？；：…”』」!?;:")
 _NEW_ITEM = re.compile(
     r"\s*(?:[A-J]\s*[．.、]|[①-⑳]|[(（]?\d{1,2}[)）．、]|[(（][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、|材料|【|故选|故答案)"
@@ -95,24 +100,24 @@ def kind(letters: str) -> tuple[str, ...]:
 
 
 def _options_apart(text: str) -> str:
-    """Each option of a run A, B, C … on its own line; nothing changes where there is no such run."""
-    found = list(_INLINE_MARKER.finditer(text))
-    for place in reversed([place for place, match in enumerate(found) if match[1] == "A"]):
-        run = _run(found[place:])
-        if len(run) > 1:
-            ends = [match.start() for match in run[1:]] + [len(text)]
-            options = [text[match.end() : end] for match, end in zip(run, ends, strict=True)]
-            return with_options(text[: run[0].start()], [" ".join(option.split()) for option in options])
+    """Each option of the last run A, B, C … on its own line; nothing changes where there is no such run."""
+    runs: dict[str, list[re.Match[str]]] = {}
+    for match in reversed([match for match in _INLINE_MARKER.finditer(text) if _may_begin_option(text, match)]):
+        letter = match[1]
+        run = runs[letter] = [match, *runs.get(chr(ord(letter) + 1), [])]
+        ends = [*(after.start() for after in run[1:]), len(text)]
+        if letter == "A" and len(run) > 1 and all(each.end() < end for each, end in zip(run, ends, strict=True)):
+            options = [text[each.end() : end] for each, end in zip(run, ends, strict=True)]
+            return with_options(text[: match.start()], [" ".join(option.split()) for option in options])
     return text
 
 
-def _run(markers: Sequence[re.Match[str]]) -> list[re.Match[str]]:
-    """Of markers from an A on those that follow one another in the alphabet, up to where it begins anew."""
-    run: list[re.Match[str]] = []
-    for match in markers:
-        if match[1] == LETTERS[len(run) : len(run) + 1]:
-            run.append(match)
-    return run
+def _may_begin_option(text: str, marker: re.Match[str]) -> bool:
+    """Whether a letter begins an option; before “、”, which joins names in a sentence too, it must stand apart."""
+    before = text[max(marker.start() - _NEAR, 0) : marker.start()]
+    if marker[2] != "、":
+        return True
+    return not (before.rstrip(" \t\u3000")[-1:].isalnum() if marker[1] == "A" else before[-1:].strip())
 
 
 def option_letter(line: str) -> str:
