@@ -62,7 +62,8 @@ def _answers(value: object, pointer: str) -> str:
     """The answer, or several of them in order."""
     if isinstance(value, list):
         texts = [text_field(item, f"{pointer}/{place}").strip() for place, item in enumerate(value)]
-        return ("" if all(questions.letters_in(text) for text in texts) else "\n").join(texts)
+        letters = [questions.letters_named(text) for text in texts]
+        return "".join(letters) if all(len(letter) == 1 for letter in letters) else "\n".join(texts)
     return "" if value is None else text_field(value, pointer).strip()
 
 
@@ -103,7 +104,7 @@ def options(record: shape.Record, piece: Piece) -> Document:
     key = "choices" if "choices" in record and not isinstance(record.get("options"), list) else "options"
     given = _texts(record.get(key), f"/{key}")
     label = "label" if record.get("label") is not None else "answer"
-    letters = questions.letters_of(record.get(label), f"/{label}", len(given))
+    letters = questions.letters_of(record.get(label), f"/{label}", given)
     other = record.get("other")
     analysis = shape.text(record, *ANALYSES) or (shape.text(other, *ANALYSES) if isinstance(other, dict) else "")
     return _multiple_choice(record, piece, given, letters, analysis, OF_OPTIONS)
@@ -144,7 +145,7 @@ def columns(record: shape.Record, piece: Piece) -> Document:
     names = [name for name in questions.columns(record) if record[name] is not None and record[name] != ""]
     given = [_option(record[name], f"/{name}") for name in names]
     answer = next((key for key in ("answer", "Answer", "label") if key in record), "answer")
-    letters = questions.letters_of(record.get(answer), f"/{answer}", len(given))
+    letters = questions.letters_of(record.get(answer), f"/{answer}", given)
     known = frozenset({"question", "Question", answer, "passage", *names, *ANALYSES, *shape.IDENTIFIER_KEYS})
     return _multiple_choice(record, piece, given, letters, shape.text(record, *ANALYSES), known)
 
@@ -169,7 +170,7 @@ def block(record: shape.Record, piece: Piece) -> Document:
     if parts is None:
         raise Malformed("not_a_block", expected=BLOCK_LINES)
     answer, asked, given = parts
-    letters = questions.letters_of(answer.strip(), "/lines/0", len(given))
+    letters = questions.letters_of(answer.strip(), "/lines/0", given)
     return shape.made(
         piece,
         questions.with_options("\n".join(questions.stem(line) for line in asked), given),

@@ -67,7 +67,7 @@ def answer(letters_or_text: str, analysis: str = "") -> str:
     """The analysis, then the answer; an analysis that ends by stating the same answer states it once."""
     said = letters_or_text.strip()
     analysis = joined_lines(analysis) if analysis else ""
-    if analysis and (match := _SAID_ANSWER.search(analysis)) and letters_in(match[1]) == letters_in(said):
+    if analysis and (match := _SAID_ANSWER.search(analysis)) and letters_named(match[1]) == letters_named(said):
         analysis = analysis[: match.start()].rstrip(" ，,\n")
         analysis += "" if analysis.endswith(_SENTENCE_END) or not analysis else "。"
     stated = f"{ANSWER}{said}" if said else ""
@@ -75,28 +75,43 @@ def answer(letters_or_text: str, analysis: str = "") -> str:
 
 
 def letters_in(said: str) -> str:
-    """The letters of the options that an answer names, in order; empty when it is a text."""
-    bare = re.sub(r"[\s,，、.。;；()（）]", "", said).upper()
-    return "".join(sorted(set(bare))) if bare and all(sign in LETTERS for sign in bare) else ""
+    """The letters of the options that an answer chooses, each once and from A on; empty for any other answer."""
+    letters = letters_named(said)
+    return letters if letters == "".join(sorted(set(letters))) else ""
 
 
-def letters_of(value: object, pointer: str, count: int) -> str:
-    """The letters of the right ones among ``count`` options, from letters, a list of them, or a number from 0."""
+def letters_named(said: str) -> str:
+    """The letters that an answer consists of, as it gives them; empty when it is a text, such as a word."""
+    bare = re.sub(r"[^\S\n]|[,，、.。;；()（）]", "", said)
+    bare = bare.upper() if len(bare) == 1 else bare
+    return bare if bare and all(sign in LETTERS for sign in bare) else ""
+
+
+def letters_of(value: object, pointer: str, options: Sequence[str]) -> str:
+    """The letters of the right options, from letters, the text of one, a number from 0, or a list of these."""
     values = value if isinstance(value, list) else [value]
-    found = ""
-    for item in values:
-        if item is None or item == "":
-            continue
-        named = LETTERS[item] if type(item) is int and 0 <= item < len(LETTERS) else letters_in(str(item))
-        if not named or any(letter not in LETTERS[:count] for letter in named):
-            raise Malformed("no_such_option", pointer, answer=str(item)[:20])
-        found += named
-    return "".join(sorted(set(found)))
+    return "".join(_letters_of(item, pointer, options) for item in values if item is not None and item != "")
+
+
+def _letters_of(item: object, pointer: str, options: Sequence[str]) -> str:
+    """What an item names, by the first way to read it that leads to options."""
+    known, said = LETTERS[: len(options)], item.strip() if isinstance(item, str) else ""
+    alike = [letter for letter, option in zip(known, options, strict=False) if bare_option(option, letter) == said]
+    for letters in (
+        LETTERS[item : item + 1] if type(item) is int and item >= 0 else "",
+        letters_named(said),
+        "".join(alike) if len(alike) == 1 else "",
+        letters_in(said.upper()) if said.islower() else "",
+    ):
+        if letters and all(letter in known for letter in letters):
+            return letters
+    raise Malformed("no_such_option", pointer, answer=str(item)[:20])
 
 
 def kind(letters: str) -> tuple[str, ...]:
-    """What kind of question it is by its answer, as a label; nothing when that cannot be told."""
-    return ((SINGLE if len(letters) == 1 else MULTIPLE),) if letters else ()
+    """What kind of question it is by the letters of its answer, as a label; none where they are no choice."""
+    chosen = letters_in(letters)
+    return ((SINGLE if len(chosen) == 1 else MULTIPLE),) if chosen else ()
 
 
 def _options_apart(text: str) -> str:

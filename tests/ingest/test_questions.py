@@ -3,6 +3,7 @@
 import pytest
 
 from ingest.readers import questions
+from tests.ingest.test_readers import read_one, refusal_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,56 @@ def test_letters_and_numbers_in_a_sentence_stay_there(text: str) -> None:
 )
 def test_options_stand_on_lines_of_their_own(text: str, found: str) -> None:
     assert questions.stem(text) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "stated", "kinds"),
+    [
+        ("B", "B", ("单项选择题",)),
+        ("b", "B", ("单项选择题",)),
+        (["A", "C"], "AC", ("多项选择题",)),
+        ("A、C。", "AC", ("多项选择题",)),
+        (["A", "C", "A", "D", "B", "A"], "ACADBA", ()),
+        (["E", "C", "G", "A", "B"], "ECGAB", ()),
+        (["AB", "C"], "AB\nC", ()),
+        ("CBA", "CBA", ()),
+        ("face", "face", ()),
+        ("A bad cab", "A bad cab", ()),
+        (["Good", "Bad"], "Good\nBad", ()),
+    ],
+)
+def test_an_answer_in_a_paper_is_stated_as_it_was_given(said: object, stated: str, kinds: tuple[str, ...]) -> None:
+    found = read_one({"question": "问题", "answer": said, "analysis": "略。"}, "exam")
+    assert (found.output, found.more_minor) == (f"略。\n\n答案：{stated}", kinds)
+    found = read_one({"textbox_question": "问题", "textbox_answer": said}, "coig-exam")
+    assert (found.output, found.more_minor) == (f"答案：{stated}", kinds)
+
+
+WORDS = ["Good", "Bad", "Cold", "Hot"]
+
+
+@pytest.mark.parametrize(
+    ("said", "stated", "kinds"),
+    [
+        ("Bad", "B", ("单项选择题",)),
+        (["Hot", "Good"], "DA", ()),
+        ("bd", "BD", ("多项选择题",)),
+        ([0, 2], "AC", ("多项选择题",)),
+        (["D", "A"], "DA", ()),
+        ("CBAD", "CBAD", ()),
+    ],
+)
+def test_an_answer_among_options_is_their_letters(said: object, stated: str, kinds: tuple[str, ...]) -> None:
+    found = read_one({"question": "问题", "options": WORDS, "answer": said}, "options")
+    assert (found.output, found.more_minor) == (f"答案：{stated}", kinds)
+
+
+@pytest.mark.parametrize("said", ["bad", "BE", "Ad", -1, 4, ["A", "x"], True])
+def test_an_answer_that_is_none_of_the_options_is_refused(said: object) -> None:
+    fields = {"question": "问题", "options": WORDS, "answer": said}
+    assert refusal_of(fields, "options") == ("no_such_option", "/answer")
+
+
+def test_an_order_that_the_analysis_states_too_is_stated_once() -> None:
+    assert questions.answer("CBA", "先丙后乙。故选CBA。") == "先丙后乙。\n\n答案：CBA"
+    assert questions.answer("ABC", "先丙后乙。故选CBA。") == "先丙后乙。故选CBA。\n\n答案：ABC"
