@@ -52,14 +52,16 @@ def joined_lines(text: str) -> str:
 
 def with_options(question: str, options: Sequence[str]) -> str:
     """A question with its options under it, each behind its letter, whatever letters they had."""
-    lines = [f"{letter}. {bare_option(option, letter)}" for letter, option in zip(LETTERS, options, strict=False)]
+    lettered = list(zip(LETTERS, options, strict=False))
+    are_marked = all(option_letter(option) == letter for letter, option in lettered)
+    lines = [f"{letter}. {bare_option(option, letter, even_unpointed=are_marked)}" for letter, option in lettered]
     return "\n".join([question.strip(), *lines])
 
 
-def bare_option(option: str, letter: str) -> str:
-    """An option without the letter that it may bear already."""
+def bare_option(option: str, letter: str, *, even_unpointed: bool = False) -> str:
+    """An option without the letter that it may bear already; one before a mere blank may be a word, as in “A cat”."""
     match = _MARKER.match(option)
-    is_marked = match and (match[1] or match[2]).upper() == letter
+    is_marked = match and ((match[1] or "").upper() == letter or (even_unpointed and match[2] == letter))
     return (option[match.end() :] if match and is_marked else option).strip()
 
 

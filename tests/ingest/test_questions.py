@@ -87,3 +87,20 @@ def test_an_answer_that_is_none_of_the_options_is_refused(said: object) -> None:
 def test_an_order_that_the_analysis_states_too_is_stated_once() -> None:
     assert questions.answer("CBA", "先丙后乙。故选CBA。") == "先丙后乙。\n\n答案：CBA"
     assert questions.answer("ABC", "先丙后乙。故选CBA。") == "先丙后乙。故选CBA。\n\n答案：ABC"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["A teacher.", "An artist."], "A. A teacher.\nB. An artist."),
+        (["A potato", "B vitamin", "Sugar"], "A. A potato\nB. B vitamin\nC. Sugar"),
+        (["A 甲", "B 乙", "C 丙"], "A. 甲\nB. 乙\nC. 丙"),
+        (["A. 甲", "B 乙", "(C)丙"], "A. 甲\nB. 乙\nC. 丙"),
+        (["A. A teacher.", "B. An artist."], "A. A teacher.\nB. An artist."),
+        (["a) 甲", "乙"], "A. 甲\nB. 乙"),
+    ],
+)
+def test_an_option_loses_its_letter_and_no_word(options: list[str], found: str) -> None:
+    assert questions.with_options("问题", options) == f"问题\n{found}"
+    fields = {"question": "问题", "answer": "A"} | dict(zip("ABC", options, strict=False))
+    assert read_one(fields, "choices").instruction == f"问题\n{found}"
