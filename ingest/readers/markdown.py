@@ -10,9 +10,12 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from review.text.strict import Malformed
 
-_TAG = re.compile(
-    r"<(?:p|div|br|h[1-6]|ul|ol|li|b|i|em|strong|span|table|blockquote|pre|code|img|figure|a)\b[^<>]*>", re.IGNORECASE
-)
+_NAMES = r"(?:p|div|br|h[1-6]|ul|ol|li|b|i|em|strong|span|table|blockquote|pre|code|img|figure|a)"
+_TAG = re.compile(rf"<{_NAMES}(?:\s*/?>|\s+[\w:-]+\s*=)", re.IGNORECASE)
+_CLOSING = re.compile(rf"</{_NAMES}\s*>|<(?:br|img)[\s/>]", re.IGNORECASE)
+"""A tag that ends another, or that none has to end: a comparison or a type, as in “List<b>”, has none."""
+_FENCE = "```"
+_CODE = re.compile(r"`[^`\n]*`")
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
 _AROUND_BREAK = re.compile(r" *\n *")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -34,8 +37,24 @@ CARDS = frozenset({"link-card", "video-link-card", "mcn-link-card", "ad-link-car
 
 
 def is_html(text: str) -> bool:
-    """Whether a text holds tags that only HTML has."""
-    return bool(_TAG.search(text))
+    """Whether a text holds tags that only HTML has, and not only in what Markdown marks as code."""
+    return _has_tags(text) and _has_tags(_without_code(text))
+
+
+def _has_tags(text: str) -> bool:
+    return bool(_TAG.search(text) and _CLOSING.search(text))
+
+
+def _without_code(text: str) -> str:
+    if "`" not in text:
+        return text
+    outside, is_code = [], False
+    for line in text.split("\n"):
+        if line.lstrip().startswith(_FENCE):
+            is_code = not is_code
+        elif not is_code:
+            outside.append(_CODE.sub("", line))
+    return "\n".join(outside)
 
 
 def markdown(html: str) -> str:
