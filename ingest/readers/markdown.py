@@ -17,7 +17,7 @@ _CLOSING = re.compile(rf"</{_NAMES}\s*>|<(?:br|img)[\s/>]", re.IGNORECASE)
 _FENCE = "```"
 _CODE = re.compile(r"`[^`\n]*`")
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
-_AROUND_BREAK = re.compile(r" *\n *")
+_AROUND_BREAK = re.compile(r"(?<! ) *+\n *")
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from review.text.strict import Malformed
 
@@ -23,10 +24,12 @@ _NEW_ITEM = re.compile(
     r"\s*(?:[A-J]\s*[．.、]|[①-⑳]|[(（]?\d{1,2}[)）．、]|[(（][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、|材料|【|故选|故答案)"
 )
 _SAID_ANSWER = re.compile(
-    r"[\s，,]*(?:故|因此|所以|综上(?:所述)?|据此)?[，,]?\s*(?:本题)?(?:的)?(?:正确)?(?:参考)?"
-    r"(?:答案\s*(?:应?[为选是]|[:：])|[应故]?选择?)\s*[:：]?\s*([A-J](?:[、,，\s]*[A-J])*)\s*项?\s*[。.]?\s*\Z"
+    r"(?:故|因此|所以|综上(?:所述)?|据此)?[，,]?\s*+(?:本题)?(?:的)?(?:正确)?(?:参考)?"
+    r"(?:答案\s*+(?:应?[为选是]|[:：])|[应故]?选择?)\s*+[:：]?\s*+([A-J](?:[、,，\s]*+[A-J])*+)\s*+项?\s*+[。.]?\s*+\Z"
 )
-_WORD_END, _WORD_BEGIN = re.compile(r"[A-Za-z,.;:]\Z"), re.compile(r"[A-Za-z]")
+_SAID_WITHIN = 200
+"""Characters at the end of an analysis in which its answer is looked for."""
+_WORD_END, _WORD_BEGIN = re.compile(r"[A-Za-z,.;:]"), re.compile(r"[A-Za-z]")
 
 
 def stem(text: str) -> str:
@@ -40,14 +43,14 @@ def stem(text: str) -> str:
 def joined_lines(text: str) -> str:
     """A text whose lines were broken where the page ended, in one piece again; its own paragraphs stay."""
     lines = [line.strip() for line in text.replace("\r\n", "\n").split("\n")]
-    whole = lines[0]
-    for line in lines[1:]:
-        before = whole.rsplit("\n", 1)[-1]
+    parts = [lines[0]]
+    for before, line in pairwise(lines):
         if not line or not before or before.endswith(_SENTENCE_END) or _NEW_ITEM.match(line):
-            whole += f"\n{line}"
-        else:
-            whole += f" {line}" if _WORD_END.search(before) and _WORD_BEGIN.match(line) else line
-    return re.sub(r"\n{2,}", "\n", whole).strip()
+            parts.append("\n")
+        elif _WORD_END.match(before[-1]) and _WORD_BEGIN.match(line):
+            parts.append(" ")
+        parts.append(line)
+    return re.sub(r"\n{2,}", "\n", "".join(parts)).strip()
 
 
 def with_options(question: str, options: Sequence[str]) -> str:
@@ -69,7 +72,8 @@ def answer(letters_or_text: str, analysis: str = "") -> str:
     """The analysis, then the answer; an analysis that ends by stating the same answer states it once."""
     said = letters_or_text.strip()
     analysis = joined_lines(analysis) if analysis else ""
-    if analysis and (match := _SAID_ANSWER.search(analysis)) and letters_named(match[1]) == letters_named(said):
+    match = _SAID_ANSWER.search(analysis, max(len(analysis) - _SAID_WITHIN, 0))
+    if match and letters_named(match[1]) == letters_named(said):
         analysis = analysis[: match.start()].rstrip(" ，,\n")
         analysis += "" if analysis.endswith(_SENTENCE_END) or not analysis else "。"
     stated = f"{ANSWER}{said}" if said else ""

@@ -1,7 +1,10 @@
 """HTML becomes Markdown text; what merely holds signs of comparison, types or code stays as it is."""
 
+from time import perf_counter
+
 import pytest
 
+from ingest.readers.facts import MAX_HTML_CHARACTERS
 from ingest.readers.markdown import is_html, plain_or_markdown
 from tests.ingest.test_readers import read_one
 
@@ -36,3 +39,10 @@ def test_a_text_with_signs_of_its_own_stays_as_it_is(text: str) -> None:
 def test_html_becomes_markdown(html: str, found: str) -> None:
     assert is_html(html)
     assert plain_or_markdown(html) == found
+
+
+@pytest.mark.parametrize("html", ["<b> </b>", "<br>", "<i>一</i> ", "` <p> ", "<p ", "<li>一"])
+def test_the_longest_html_takes_no_longer_for_what_it_holds(html: str) -> None:
+    begun = perf_counter()
+    plain_or_markdown("<p>一</p>" + html * (MAX_HTML_CHARACTERS // len(html)))
+    assert perf_counter() - begun < 2

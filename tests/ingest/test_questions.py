@@ -1,8 +1,11 @@
 """How exam questions are laid out: what is an option and what is not, and how an answer is stated."""
 
+from time import perf_counter
+
 import pytest
 
 from ingest.readers import questions
+from review.text.strict import MAX_FIELD_CHARACTERS
 from tests.ingest.test_readers import read_one, refusal_of
 
 
@@ -104,3 +107,32 @@ def test_an_option_loses_its_letter_and_no_word(options: list[str], found: str) 
     assert questions.with_options("问题", options) == f"问题\n{found}"
     fields = {"question": "问题", "answer": "A"} | dict(zip("ABC", options, strict=False))
     assert read_one(fields, "choices").instruction == f"问题\n{found}"
+
+
+def _of_many(text: str) -> str:
+    return text * (MAX_FIELD_CHARACTERS // len(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" + _of_many("，") + "y",
+        "x" + _of_many(" ") + "y",
+        "故选A" + _of_many(" ") + "y",
+        "故选" + _of_many("A，"),
+        _of_many("故选A，"),
+        _of_many("故答案 "),
+        _of_many("a\n"),
+        _of_many("。\n"),
+        _of_many("A."),
+        _of_many("A.甲"),
+        _of_many("甲 A、乙 B、丙 "),
+        _of_many("1、"),
+    ],
+)
+def test_the_longest_texts_take_no_longer_for_what_they_hold(text: str) -> None:
+    begun = perf_counter()
+    questions.answer("A", text)
+    questions.stem(text)
+    questions.with_options(text, [text] * 4)
+    assert perf_counter() - begun < 2
