@@ -3,6 +3,7 @@
 ``line`` is the number of the row, from 1; ``offset`` and ``end`` count rows too; ``raw`` is the row written as JSON.
 """
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -31,8 +32,9 @@ def parquet_rows(
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        file = pq.ParquetFile(cast("BinaryIO", stream), pre_buffer=False)
-        groups, number = _from_row(file, offset)
+        source = cast("BinaryIO", stream)
+        file = pq.ParquetFile(source, pre_buffer=False)
+        groups, number = _from_row(file, offset, packed=source.seek(0, os.SEEK_END))
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, use_threads=False):
             for row in _fields(batch):
                 number += 1
@@ -42,15 +44,13 @@ def parquet_rows(
         raise Unreadable("damaged", kind="Parquet") from None
 
 
-def _from_row(file: Any, offset: int) -> tuple[list[int], int]:  # noqa: ANN401 -- pyarrow has no types
-    """The row groups that hold the rows below number ``offset``, and the number of rows before them."""
+def _from_row(file: Any, offset: int, *, packed: int) -> tuple[list[int], int]:  # noqa: ANN401 -- pyarrow has no types
+    """The row groups that hold the rows below number ``offset``, and the number of rows before them.
+
+    ``packed`` is the size of the file: to ask a damaged one for those of its columns ends the process.
+    """
     meta = file.metadata
     sizes = [meta.row_group(group).total_byte_size for group in range(meta.num_row_groups)]
-    packed = sum(
-        meta.row_group(group).column(column).total_compressed_size
-        for group in range(meta.num_row_groups)
-        for column in range(meta.num_columns)
-    )
     allowed = min(max(ALWAYS_ALLOWED_BYTES, packed * MAX_RATIO), MAX_UNPACKED_BYTES)
     if sum(sizes) > allowed or max(sizes, default=0) > MAX_ROW_GROUP_BYTES:
         raise Unreadable("archive_too_large", kind="Parquet", bytes=allowed)
