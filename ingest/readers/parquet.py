@@ -13,6 +13,7 @@ from ingest.document import Refusal, Unreadable
 from ingest.readers import encodings
 from ingest.readers.compression import ALWAYS_ALLOWED_BYTES, MAX_RATIO, MAX_UNPACKED_BYTES
 from ingest.readers.piece import Piece
+from review.text.strict import Malformed, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,10 +37,11 @@ def parquet_rows(
         file = pq.ParquetFile(source, pre_buffer=False)
         groups, number = _from_row(file, offset, packed=source.seek(0, os.SEEK_END))
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, use_threads=False):
-            for row in _fields(batch):
+            columns = list(zip(batch.schema.names, batch.columns, strict=True))
+            for place in range(batch.num_rows):
                 number += 1
                 if number > offset:
-                    yield _piece(number, row)
+                    yield _piece(number, columns, place)
     except (pa.ArrowException, OSError, ValueError, TypeError):
         raise Unreadable("damaged", kind="Parquet") from None
 
@@ -61,11 +63,31 @@ def _from_row(file: Any, offset: int, *, packed: int) -> tuple[list[int], int]: 
     return list(range(first, len(sizes))), before
 
 
-def _fields(batch: "pa.RecordBatch") -> Iterator[dict[str, object]]:
-    for row in batch.to_pylist():
-        yield {str(name): value for name, value in row.items() if value is not None}
-
-
-def _piece(number: int, row: dict[str, object]) -> Piece:
-    body = orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS)
+def _piece(number: int, columns: "list[tuple[str, pa.Array]]", place: int) -> Piece | Refusal:
+    row: dict[str, object] = {}
+    fault: Malformed | None = None
+    for name, column in columns:
+        try:
+            value = column[place].as_py()
+            if value is not None:
+                row[name] = value.decode() if isinstance(value, bytes) else value
+        except (ValueError, ArithmeticError, LookupError) as error:
+            fault = fault or _unwritable(error, f"/{printable(name)}")
+    try:
+        body = orjson.dumps(row, default=_written, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError as error:
+        fault, body = fault or _unwritable(error.__cause__), b""
+    if fault:
+        return Refusal.because(fault, line=number, offset=number - 1, end=number, raw=body)
     return Piece(number, number - 1, number, body, body)
+
+
+def _written(value: object) -> str:
+    """What JSON has no form for: bytes are text in Parquet that says no more of them."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _unwritable(error: BaseException | None, pointer: str = "") -> Malformed:
+    if isinstance(error, UnicodeDecodeError):
+        return Malformed("not_utf8", pointer, byte=error.start + 1)
+    return Malformed("not_writable", pointer)

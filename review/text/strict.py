@@ -152,6 +152,10 @@ FAULTS: dict[str, Fault] = {
         "The row cannot be read as cells: a quote is missing, or stands inside a quoted cell without being doubled.",
         "这一行无法拆成单元格：缺少引号，或带引号的单元格内的引号没有写成两个。",
     ),
+    "not_writable": Fault(
+        "{field} holds a value that cannot be written as text, such as a date beyond the year 9999. Write it as text.",
+        "{field}的值无法写成文本，例如公元 9999 年之后的日期。请改写成文本。",
+    ),
     "wrong_columns": Fault(
         "The row has {found} cells, and there are {expected} columns. Repair the row.",
         "这一行有 {found} 个单元格，而列数是 {expected}。请修正这一行。",
