@@ -4,6 +4,7 @@
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -35,6 +36,7 @@ def parquet_rows(
     try:
         source = cast("BinaryIO", stream)
         file = pq.ParquetFile(source, pre_buffer=False)
+        _refuse_alike(file.schema_arrow.names)
         groups, number = _from_row(file, offset, packed=source.seek(0, os.SEEK_END))
         for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, use_threads=False):
             columns = list(zip(batch.schema.names, batch.columns, strict=True))
@@ -42,8 +44,16 @@ def parquet_rows(
                 number += 1
                 if number > offset:
                     yield _piece(number, columns, place)
+    except Unreadable:
+        raise
     except (pa.ArrowException, OSError, ValueError, TypeError):
         raise Unreadable("damaged", kind="Parquet") from None
+
+
+def _refuse_alike(names: list[str]) -> None:
+    """Refuse columns of which a row would keep the last alone."""
+    if alike := next((name for name, times in Counter(names).items() if times > 1), None):
+        raise Unreadable("columns_alike", name=printable(alike))
 
 
 def _from_row(file: Any, offset: int, *, packed: int) -> tuple[list[int], int]:  # noqa: ANN401 -- pyarrow has no types

@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from ingest.document import Document, Refusal
+from ingest.document import Document, Refusal, Unreadable
 from ingest.readers import READERS
 
 PAIRS: dict[str, Any] = {"instruction": ["q", "b"], "output": ["a", None]}
@@ -73,3 +74,10 @@ def test_a_cell_that_is_not_utf_8_leaves_its_neighbours_alone() -> None:
     spoiled = pa.StringArray.from_buffers(3, *texts.buffers()[1:])
     found = read(as_parquet({"instruction": spoiled, "output": ["a", "b", "c"]}))
     assert told(found) == ["q1", ("not_utf8", "/instruction"), "q3"]
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    arrays = [pa.array([text]) for text in ("q", "a", "b")]
+    with pytest.raises(Unreadable) as caught:
+        read(as_parquet(pa.Table.from_arrays(arrays, names=["instruction", "output", "output"])))
+    assert (caught.value.code, caught.value.parameters["name"]) == ("columns_alike", "output")
