@@ -206,14 +206,16 @@ def _receive(request: Request, *, quota: QuotaHandler) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_managers
 def look(request: Request, key: UUID) -> HttpResponse:
-    """Show what was recognised, and what would enter; look again with what was said since."""
+    """Show what was recognised, and what would enter; look again with what was said since, or at samples of a rule."""
     staged = _staged(request, key)
     if staged.job is not None:
         return go_to(request, reverse("ingest:job", args=[staged.job]))
     if request.method != "POST":
         return _show_look(request, staged, ImportForm(staged.said, by=request.user))
     staging.say(staged, _said(request))
-    return go_to(request, reverse("ingest:staged", args=[key]))
+    rule = request.POST.get("rule", "")
+    samples = f"?rule={rule}#trials" if rule in RULES else ""
+    return go_to(request, reverse("ingest:staged", args=[key]) + samples)
 
 
 @require_POST

@@ -86,13 +86,18 @@ class Group:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_reviewers
 def show(request: Request, slug: str) -> HttpResponse:
-    """Show what every rule finds in the latest records of a source, and switch rules."""
+    """Show what every rule finds in the latest records of a source, and switch rules.
+
+    A button asks for the samples of a rule: then nothing is set, and the page holds what was typed.
+    """
     access.check_manage(request.user)
     source = _source(request, slug)
     if request.method != "POST":
         return _show(request, source, ThresholdsForm(initial=source.thresholds), source.rules)
     form, chosen = ThresholdsForm(request.POST), set(request.POST.getlist("on"))
     wanted = {rule: rule in chosen for rule in RULES} | dict.fromkeys(chosen, True)
+    if "rule" in request.POST:
+        return _show(request, source, form, wanted)
     if not form.is_valid():
         return _show(request, source, form, wanted, status=422)
     try:
@@ -136,7 +141,7 @@ def _show(  # noqa: PLR0913  what the page shows
     refused: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    asked = request.GET.get("rule", "")
+    asked = request.POST.get("rule") or request.GET.get("rule", "")
     trials = tried(switches.latest_texts(source), sampled=[asked])
     context = {
         "source": source,

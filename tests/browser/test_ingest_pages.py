@@ -13,9 +13,10 @@ from pytest_django.fixtures import Settings
 from ingest import jobs, pipeline, workers
 from ingest.models import Job
 from ingest.workers import Workers
-from review.models import Record, Retraction, User
+from review.models import Record, Retraction, Source, User
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import serious, stays_within
+from tests.factories import add_records, candidate
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -171,6 +172,39 @@ def test_another_encoding_is_one_click_away(open_page: OpenPage, gao: User) -> N
     page.get_by_role("button", name="Read as GB18030").click()
     expect(page.locator(".candidates > li").first).to_contain_text("云为什么会下雨？")
     expect(page.get_by_role("button", name="Import the file")).to_be_enabled()
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["scripts", "no-scripts"])
+def test_samples_are_looked_at_without_losing_what_was_typed(
+    options: dict[str, bool], open_page: OpenPage, gao: User
+) -> None:
+    page = open_page(gao, **options)
+    choose(page, lines(2, output="请拨打13812345678。"))
+    page.get_by_role("button", name="Upload and look at them").click()
+    expect(page.locator("#look")).to_be_visible()
+    page.get_by_label("Licence").select_option("MIT")
+    page.get_by_label("Rights holder").fill("出题人")
+    page.get_by_text("Mapping of the fields").click()
+    page.get_by_label("Mapping", exact=True).fill('{"format": "alpaca"}')
+    page.get_by_role("button", name="Samples A telephone number.").click()
+    expect(page.locator("#look")).to_contain_text("2 of 2 records are concerned.")
+    expect(page.get_by_label("Licence")).to_have_value("MIT")
+    expect(page.get_by_label("Rights holder")).to_have_value("出题人")
+    expect(page.get_by_label("Mapping", exact=True)).to_have_value('{"format": "alpaca"}')
+
+    add_records("ruozhiba", [candidate(output="请拨打13812345678。")])
+    page.goto("/review/sources/ruozhiba/rules/")
+    page.locator("#on_trim_blanks").check()
+    page.locator("#on_phone_number").uncheck()
+    page.get_by_label("Votes, at least").fill("100")
+    page.locator("button[name=rule][value=phone_number]").click()
+    expect(page.locator("#rules")).to_contain_text("1 of 1 records is concerned.")
+    expect(page.locator("#on_trim_blanks")).to_be_checked()
+    expect(page.locator("#on_phone_number")).not_to_be_checked()
+    expect(page.get_by_label("Votes, at least")).to_have_value("100")
+    page.get_by_label("Votes, at least").press("Enter")
+    expect(page.locator("body")).to_contain_text("The rules are set")
+    assert Source.objects.get(slug="ruozhiba").thresholds == {"votes": 100}
 
 
 def test_a_running_job_is_stopped_and_goes_on(open_page: OpenPage, gao: User, work: Work, settings: Settings) -> None:

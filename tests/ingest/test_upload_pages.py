@@ -82,6 +82,19 @@ def test_the_look_shows_what_every_rule_finds_before_the_import(gao: User) -> No
     assert not Record.objects.exists()
 
 
+def test_samples_are_looked_at_without_losing_what_was_typed(gao: User) -> None:
+    client = signed_in(gao)
+    address = upload(client, sent(lines("天为什么蓝？", "请拨打13812345678。")))
+    assert '<button class="link" name="rule" value="phone_number">' in text(client.get(address))
+    said = {"source": "ruozhiba", "licence": "MIT", "holder": "甲", "mapping": '{"format": "alpaca"}'}
+    answer = client.post(address, said | {"rule": "phone_number"})
+    assert answer["Location"] == f"{address}?rule=phone_number#trials"
+    page = client.get(answer["Location"])
+    assert "1 of 2 records is concerned." in text(page)
+    assert {name: page.context["form"][name].value() for name in said} == said
+    assert client.post(address, said | {"rule": "no_such_rule&x"})["Location"] == address
+
+
 def test_the_look_counts_what_is_here_already(gao: User) -> None:
     client = signed_in(gao)
     done(client, sent())

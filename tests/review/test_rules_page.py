@@ -109,6 +109,37 @@ def test_what_cannot_be_set_is_refused_with_a_sentence(
 
 
 @pytest.mark.django_db
+def test_samples_are_looked_at_without_losing_what_was_typed(manager: Client, ruozhiba: Source) -> None:
+    add_records("ruozhiba", [candidate(output="作为AI语言模型，我没有意见。"), candidate()])
+    asks = f'name="rule" value="drop_model_voice" formaction="{ADDRESS}#samples"'
+    assert asks in manager.get(ADDRESS).content.decode()
+    typed = {"on": ["trim_blanks", "drop_model_voice"], "votes": "100", "shortest": "many"}
+    answer = manager.post(ADDRESS, typed | {"rule": "drop_model_voice"})
+    assert answer.status_code == 200
+    assert "1 of 2 records is concerned." in seen(answer)
+    on = {row.rule.id for group in answer.context["groups"] for row in group.rows if row.is_on}
+    assert on == {"trim_blanks", "drop_model_voice"}
+    page = answer.content.decode()
+    assert 'name="votes" type="number" min="0" step="1" value="100"' in page
+    assert 'name="shortest" type="number" min="0" step="1" value="many"' in page
+    ruozhiba.refresh_from_db()
+    assert (ruozhiba.rules, ruozhiba.thresholds) == ({}, {})
+    with CaptureQueriesContext(connection) as captured:
+        manager.post(ADDRESS, typed | {"rule": "drop_model_voice"})
+    assert len(captured) <= 12
+
+
+@pytest.mark.django_db
+def test_samples_are_not_shown_to_whom_the_page_is_not(lin: User, gao: User, ruozhiba: Source) -> None:
+    assert signed_in(lin).post(ADDRESS, {"rule": "trim_blanks"}).status_code == 403
+    gao.sources.set(Source.objects.filter(slug="zhihu"))
+    assert signed_in(gao).post(ADDRESS, {"rule": "trim_blanks"}).status_code == 404
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(gao)
+    assert strict.post(ADDRESS, {"rule": "trim_blanks"}).status_code == 403
+
+
+@pytest.mark.django_db
 def test_only_managers_of_the_source_set_its_rules(lin: User, gao: User, ruozhiba: Source) -> None:
     assert signed_in(lin).get(ADDRESS).status_code == 403
     gao.sources.set(Source.objects.filter(slug="zhihu"))
