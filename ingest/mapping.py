@@ -47,6 +47,10 @@ LABELS = ("major", "minor", "domain")
 TARGETS = (*TEXTS, *LABELS, "answer_from", "external_id")
 FORMS = ("field", "constant", "join", "list", "metadata", "markdown")
 
+QUESTION_NAMES = ("instruction", "question", "query", "prompt", "ask", "问题", "提问", "题目", "问", "title", "标题")
+ANSWER_NAMES = ("output", "answer", "response", "completion", "reply", "回答", "答案", "答", "content", "body", "正文")
+"""What fields with a question, or with an answer, are called, the surest first."""
+
 MAPPING_FAULTS: dict[str, Fault] = {
     "unknown_target": Fault(
         "The mapping sets {field}, which is none of: {known}.",
@@ -138,10 +142,28 @@ def _from_line(spec: bytes) -> FieldMapping:
     return parsed(parse_object(spec, limit=MAX_BYTES))
 
 
-def proposed(names: Iterable[str]) -> dict[str, object]:
-    """A mapping to begin with for a record with these fields: the first two of them as question and answer."""
-    found = [*names, "", ""]
-    return {"instruction": found[0], "output": found[1] or {"constant": ""}, "metadata": {"metadata": {}}}
+def proposed(names: Iterable[str], *, texts: Iterable[str] | None = None) -> dict[str, object]:
+    """A mapping to begin with for a record with these fields, those with the most text first: question and answer.
+
+    A field that is called like one of the two is taken for it, whatever it holds; else, of those that hold `texts`, the
+    one with the most is the answer, and the next the question.
+    """
+    known = list(names)
+    holding = known if texts is None else list(texts)
+    question, answer = _called(QUESTION_NAMES, known), _called(ANSWER_NAMES, known)
+    answer = answer or next((name for name in holding if name != question), "")
+    question = question or next((name for name in holding if name != answer), "")
+    if not question:
+        question, answer = answer or next(iter(known), ""), ""
+    return {"instruction": question, "output": answer or {"constant": ""}, "metadata": {"metadata": {}}}
+
+
+def _called(wanted: Iterable[str], names: Iterable[str]) -> str:
+    """The field called by the first of the wanted names that there is; one inside others goes by its own."""
+    by_own_name: dict[str, str] = {}
+    for name in names:
+        by_own_name.setdefault(name.rpartition(".")[2].lower(), name)
+    return next((by_own_name[own] for own in wanted if own in by_own_name), "")
 
 
 def _targets(spec: Mapping[str, object]) -> Iterable[tuple[str, object, str]]:

@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from ingest.document import Refusal
     from ingest.mapping import FieldMapping
     from ingest.models import Job
-    from ingest.readers.recognition import Recognised
+    from ingest.readers.recognition import Field, Recognised
     from review.models import Source
     from review.text.rules import Texts
     from review.text.strict import Parameters
 
 SHOWN_CANDIDATES = 20
 SHOWN_REFUSALS = 5
+SHOWN_FIELDS = 40
 TRIED = 1000
 """How many candidates the rules are tried on before an import."""
 
@@ -97,8 +98,8 @@ class Preview:
     refusals: list["Refusal"] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
-    fields: list[tuple[str, str]] = field(default_factory=list)
-    """The fields of the first record, by the names that a mapping calls them, with the beginnings of what they hold."""
+    fields: list["Field"] = field(default_factory=list)
+    """The fields of the first records, by the names that a mapping calls them; those with the most text come first."""
     trials: Trials | None = None
     """What every rule would find in the first candidates, the repairs of the source left out."""
     is_whole: bool = True
@@ -113,6 +114,16 @@ class Preview:
     def named_keys(self) -> list[tuple[str, int]]:
         """The unknown keys with their numbers, the most frequent first."""
         return self.unknown_keys.most_common()
+
+    @property
+    def shown_fields(self) -> list["Field"]:
+        """As many of the fields as a page has room for."""
+        return self.fields[:SHOWN_FIELDS]
+
+    @property
+    def more_fields(self) -> int:
+        """How many there are besides."""
+        return len(self.fields[SHOWN_FIELDS:])
 
     @property
     def guess(self) -> str:
@@ -169,8 +180,9 @@ def written(spec: "Mapping[str, object]") -> str:
 
 
 def proposal(preview: Preview) -> str:
-    """Write a mapping to begin with, for the fields of the first record."""
-    return written(proposed(name for name, _value in preview.fields)) if preview.fields else ""
+    """Write a mapping to begin with, for the fields of the first records."""
+    texts = [each.name for each in preview.fields if each.characters]
+    return written(proposed((each.name for each in preview.fields), texts=texts)) if preview.fields else ""
 
 
 def explained(code: str, parameters: "Parameters") -> str:

@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -22,7 +23,8 @@ from review.text.strict import MAX_LINE_BYTES, Malformed, fault_position, parse_
 
 SAMPLE_BYTES = 8 << 20
 SAMPLE_LINES = 1000
-MAX_FIELDS_SHOWN = 40
+RECORDS_OF_FIELDS = 100
+"""Records in which fields are looked for."""
 MAX_PATH = 3
 """Dots in the name of a field that is shown."""
 SHOWN_CHARACTERS = 80
@@ -106,24 +108,58 @@ def recognise(
     return Recognised(format or _format(text, container), container + ending, found)
 
 
-def first_fields(path: str | Path, encoding: str = "") -> list[tuple[str, str]]:
-    """The fields of the first record that can be read, those inside others by their path, each with its beginning."""
+class Field(NamedTuple):
+    """A field of records: its path, the beginning of what it holds, and how many characters of text are in it.
+
+    A text that comes again counts once, and one that never changes not at all: it says nothing of a record.
+    """
+
+    name: str
+    beginning: str
+    characters: int
+
+
+def first_fields(path: str | Path, encoding: str = "") -> list[Field]:
+    """The fields of the first records that can be read, those inside others by their path; most text comes first."""
+    records = list(islice(_first_records(path, encoding), RECORDS_OF_FIELDS))
+    beginnings: dict[str, str] = {}
+    texts: dict[str, set[str]] = {}
+    for name, value in chain.from_iterable(_leaves(record, "") for record in records):
+        beginnings[name] = beginnings.get(name) or _shown(value)
+        texts.setdefault(name, set()).add(_text_in(value))
+    changing = min(2, len(records))
+    numbers = {name: sum(map(len, each)) if len(each) >= changing else 0 for name, each in texts.items()}
+    fields = [Field(name, beginning, numbers[name]) for name, beginning in beginnings.items()]
+    return sorted(fields, key=lambda field: -field.characters)
+
+
+def _first_records(path: str | Path, encoding: str) -> Iterator[Record]:
+    """The records at the beginning of a file; of one that cannot be read, those before."""
     try:
         found = recognise(path, format=DEFAULT_FORMAT, encoding=encoding or None)
         with Path(path).open("rb") as file:
-            pieces = cut(file, container=found.container, encoding=found.encoding)
-            record = next((record for piece in islice(pieces, SAMPLE_LINES) if (record := _record(piece))), {})
+            pieces = islice(cut(file, container=found.container, encoding=found.encoding), SAMPLE_LINES)
+            yield from filter(None, map(_record, takewhile(lambda piece: piece.offset < SAMPLE_BYTES, pieces)))
     except Unreadable:
-        return []
-    return list(islice(_leaves(record, ""), MAX_FIELDS_SHOWN))
+        return
 
 
-def _leaves(record: Mapping[str, object], before: str) -> Iterator[tuple[str, str]]:
+def _leaves(record: Mapping[str, object], before: str) -> Iterator[tuple[str, object]]:
     for key, value in record.items():
         if isinstance(value, Mapping) and before.count(".") < MAX_PATH:
             yield from _leaves(value, f"{before}{key}.")
         else:
-            yield f"{before}{key}", printable(value if isinstance(value, str) else str(value)[:SHOWN_CHARACTERS])
+            yield f"{before}{key}", value
+
+
+def _shown(value: object) -> str:
+    return printable(value if isinstance(value, str) else str(value)[:SHOWN_CHARACTERS])
+
+
+def _text_in(value: object) -> str:
+    """The text in a value, which may be a list; empty for a name, an address or a key among programs."""
+    text = "\n".join(part for part in value if isinstance(part, str)) if isinstance(value, list) else value
+    return text if isinstance(text, str) and (not text.isascii() or " " in text.strip()) else ""
 
 
 def _sample(path: Path) -> tuple[bytes, bool, str]:

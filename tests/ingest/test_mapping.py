@@ -12,6 +12,7 @@ from ingest import mappings
 from ingest.document import NO_METADATA, Document
 from ingest.mapping import TARGETS, BadMapping, FieldMapping, parsed, proposed, read
 from ingest.models import Job, Mapping
+from ingest.preview import SHOWN_FIELDS
 from ingest.readers import READERS
 from review.models import Record, Source, User
 from review.refused import Refused
@@ -143,6 +144,25 @@ def test_a_proposal_is_a_mapping() -> None:
     assert parsed(proposed(["甲"])).format == "entries"
 
 
+@pytest.mark.parametrize(
+    ("names", "texts", "instruction", "output"),
+    [
+        (["content", "excerpt", "author.title", "question.title", "answer_type"], 3, "author.title", "content"),
+        (["Answer", "标题", "问题", "id"], 3, "问题", "Answer"),
+        (["analysis", "question", "answer"], 2, "question", "answer"),
+        (["长", "短", "id"], 2, "短", "长"),
+        (["title", "id"], 1, "title", {"constant": ""}),
+        (["文", "id"], 1, "文", {"constant": ""}),
+        (["id"], 0, "id", {"constant": ""}),
+    ],
+)
+def test_a_proposal_takes_known_names_and_else_the_most_text(
+    names: list[str], texts: int, instruction: str, output: object
+) -> None:
+    made = proposed(names, texts=names[:texts])
+    assert (made["instruction"], made["output"]) == (instruction, output)
+
+
 @pytest.fixture
 def mapping() -> FieldMapping:
     return parsed(SPEC)
@@ -207,6 +227,24 @@ def test_the_page_shows_the_fields_and_what_a_mapping_makes_of_them(gao: User, z
     assert 'name="take"' in text(client.get(other))
     client.post(other, {"source": "zhihu", "take": "竹"})
     assert "markdown" in text(client.get(other))
+
+
+@pytest.mark.django_db
+def test_of_many_fields_those_with_text_are_shown_and_the_others_counted(
+    gao: User, zhihu: Source, shared_data: Path
+) -> None:
+    content = (shared_data / "raw" / "zhihu_answers.jsonl").read_bytes()
+    client = signed_in(gao)
+    page = client.get(upload(client, sent(content), source="zhihu"))
+    names = [field.name for field in page.context["preview"].shown_fields]
+    assert names[0] == "content"
+    assert "question.title" in names[:5]
+    assert len(names) == SHOWN_FIELDS
+    assert f"and {page.context['preview'].more_fields} more" in text(page)
+    proposal = json.loads(page.context["proposal"])
+    assert (proposal["instruction"], proposal["output"]) == ("question.title", "content")
+    few = client.get(upload(client, sent(json.dumps(RECORD, ensure_ascii=False).encode()), source="zhihu"))
+    assert few.context["preview"].more_fields == 0
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.document import UNREADABLE, Unreadable
-from ingest.readers import READERS, Recognised, recognise
+from ingest.readers import READERS, Recognised, first_fields, recognise
 from review.text.strict import explain
 from tests.ingest.faulty_lines import faulty_lines, good_lines, line, record
 
@@ -239,3 +239,29 @@ def test_every_sentence_is_complete_in_both_languages(code: str) -> None:
     assert english.isascii()
     assert english.endswith((".", ".)"))
     assert chinese.endswith(("。", "）"))
+
+
+def test_fields_with_text_come_first_and_the_longest_of_them_before_the_others(file: Path) -> None:
+    records = [
+        {
+            "id": f"{number:064}",
+            "url": f"https://example.org/{number}" * 9,
+            "licence": "本数据仅供研究使用，未经许可不得转载。" * 9,
+            "question": {"title": f"第{number}问：云为什么会下雨？", "created": number},
+            "lines": ["水汽凝结。", f"这是第{number}个回答，比问题长。"],
+            "only": None if number else "只在第一条里",
+        }
+        for number in range(3)
+    ]
+    file.write_text("not json\n" + "".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    fields = first_fields(file)
+    assert [field.name for field in fields if field.characters][:2] == ["lines", "question.title"]
+    assert {field.name for field in fields} == {*records[0], "question.title", "question.created"} - {"question"}
+    assert fields[1].beginning == "第0问：云为什么会下雨？"
+
+
+def test_the_text_of_a_single_record_counts(file: Path) -> None:
+    file.write_text('{"a": "b", "甲": "云为什么会下雨？"}', encoding="utf-8")
+    assert [field.name for field in first_fields(file)] == ["甲", "a"]
+    file.write_bytes(b"")
+    assert first_fields(file) == []
