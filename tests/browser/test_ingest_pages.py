@@ -3,6 +3,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from pytest_django.fixtures import Settings
 
 from ingest import jobs, pipeline, workers
-from ingest.models import Job
+from ingest.models import COUNTS, Job
 from ingest.workers import Workers
 from review.models import Record, Retraction, Source, User
 from tests.browser.conftest import OpenPage
@@ -257,6 +258,27 @@ def test_all_of_it_without_script(open_page: OpenPage, gao: User, work: Work) ->
     page.get_by_role("link", name="Take back").click()
     page.get_by_role("button", name="Take it back").click()
     expect(page.locator("#report")).to_contain_text("Taken back by gao")
+
+
+BROKEN = """cells => cells.filter(cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    return text.getClientRects().length > 1 || text.getBoundingClientRect().right > cell.getBoundingClientRect().right;
+}).map(cell => cell.textContent)"""
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_counts_of_a_job_do_not_break(locale: str, width: int, open_page: OpenPage, gao: User, work: Work) -> None:
+    job = jobs.submit(source=Source.objects.get(slug="ruozhiba"), files=[("云.jsonl", BytesIO(lines(2)))], by=gao)
+    work(job).join()
+    job.chunks.update(**dict.fromkeys(COUNTS, 1_000_000))
+    page = open_page(gao, locale=locale, viewport={"width": width, "height": 800})
+    page.goto(f"/ingest/jobs/{job.pk}/")
+    assert page.locator(".sum dd.number").all_inner_texts() == ["6,000,000", *6 * ["1,000,000"]]
+    assert page.locator(".sum dd.number").evaluate_all(BROKEN) == []
+    assert page.locator(".sum > div").evaluate_all("cells => cells.filter(c => c.scrollWidth > c.clientWidth)") == []
+    assert stays_within(page)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
