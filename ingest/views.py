@@ -287,6 +287,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
             "unknown_keys": job.unknown_keys().most_common(),
             "dropped": job.dropped_because().most_common(),
             "repairs": [(RULES[rule], number) for rule, number in _repairs(job)],
+            "flags": overview.flags(job),
             "templates": job.tally().get("template", Counter()).most_common(),
             "scores": sorted(job.tally().get("score", Counter()).items()),
             "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
@@ -134,6 +136,40 @@ def test_the_counts_of_a_job_add_up(gao: User) -> None:
     assert page.context["job"].read == sum(numbers.values()) == 8
     assert page.context["progress"].percent == 100
     assert "colour" in text(page)
+
+
+def test_the_flags_of_a_job_are_counted_once_it_has_ended(gao: User, lin: User, settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 2
+    client = signed_in(gao)
+    numbers = [f"请拨打1381234567{number}。" for number in range(3)]
+    done(client, sent(lines("风从哪里来？请拨打13812345678。")))
+    job = submitted(client, sent(lines(*numbers, "作为AI语言模型，我没有意见。")))
+    pipeline.run(job.pk, should_stop=lambda: True)
+    Job.objects.filter(pk=job.pk).take()
+    assert not client.get(f"/ingest/jobs/{job.pk}/").context["flags"]
+    Job.objects.filter(pk=job.pk).queue()
+    pipeline.run(job.pk)
+    decided = Record.objects.filter(batch=job.batch).earliest("pk")
+    approve(decided, lin, output="请拨打13912345678。", domain=("百科",), minor=("问答",), answer_from="human")
+    page = client.get(f"/ingest/jobs/{job.pk}/")
+    assert dict(page.context["flags"])["phone_number"] == 3
+    assert dict(page.context["flags"])["model_voice"] == 1
+    assert "Flagged, by rule" in text(page)
+
+
+def test_the_page_of_a_job_takes_as_many_queries_for_many_records_as_for_one(gao: User, settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 2
+    client = signed_in(gao)
+
+    def queries(job: Job) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(f"/ingest/jobs/{job.pk}/").status_code == 200
+        return len(captured)
+
+    queries(done(client, sent(lines("天为什么蓝？请拨打13812345678。"))))  # fetches what is cached from then on
+    few = queries(done(client, sent(lines("海为什么咸？请拨打13812345678。"))))
+    many = done(client, sent(lines(*(f"第{number}问？请拨打13812345678。" for number in range(9)))))
+    assert queries(many) == few <= 13
 
 
 def test_rejects_are_shown_with_reasons_and_can_be_downloaded(gao: User) -> None:
