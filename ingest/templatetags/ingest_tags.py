@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ingest.forms import FORMAT_NAMES
 from ingest.readers.compression import KINDS
 from review.models import AnswerFrom
+from review.templatetags.review_tags import rule_name, unscored_word
 
 if TYPE_CHECKING:
     from ingest.document import Refusal
@@ -26,7 +27,16 @@ CONTAINERS = {
     "semicolons": "CSV (;)",
     "blocks": gettext_lazy("blocks of lines"),
     "parquet": "Parquet",
+    "rejects": gettext_lazy("rejects that come back"),
 }
+STAGES = {
+    "votes": gettext_lazy("Fewer votes than the source demands."),
+    "too_short": gettext_lazy("The answer is shorter than the source demands."),
+    "too_long": gettext_lazy("The answer is longer than the source allows."),
+    "score": gettext_lazy("The quality score is below what the source demands."),
+}
+"""What the stages of `ingest.thresholds` leave out."""
+UNSCORED = "unscored: "
 MINUTE = 60
 
 
@@ -59,6 +69,20 @@ def container_word(name: str) -> str:
     kind, _dot, packing = name.partition(".")
     word = str(CONTAINERS.get(kind, kind))
     return f"{word}, {KINDS[packing]}" if packing else word
+
+
+@register.filter
+def dropped_sentence(name: str) -> str:
+    """Return why records are dropped: what a threshold of the source demands, or what a rule is about."""
+    return str(STAGES[name]) if name in STAGES else rule_name(name)
+
+
+@register.filter
+def score_word(score: str) -> str:
+    """Return a quality score as it is counted, or why there is none."""
+    if not score.startswith(UNSCORED):
+        return score
+    return _("unscored: %(reason)s") % {"reason": unscored_word(score.removeprefix(UNSCORED))}
 
 
 @register.filter

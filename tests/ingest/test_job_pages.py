@@ -12,10 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from ingest import jobs, pipeline, staging, workers
+from ingest import jobs, pipeline, staging, thresholds, workers
 from ingest.models import Job
+from ingest.readers import CONTAINERS
+from ingest.templatetags.ingest_tags import CONTAINERS as CONTAINER_WORDS
+from ingest.templatetags.ingest_tags import STAGES, container_word
 from ingest.workers import Workers
 from review.models import Record, Retraction, Source, User
+from review.models.score import REASONS as UNSCORED
+from review.text.rules import RULES
 from tests.factories import approve
 from tests.ingest.pages import FAULTY, GOOD, HTMX, done, lines, sent, signed_in, submitted, text, upload
 
@@ -170,6 +175,39 @@ def test_the_page_of_a_job_takes_as_many_queries_for_many_records_as_for_one(gao
     few = queries(done(client, sent(lines("海为什么咸？请拨打13812345678。"))))
     many = done(client, sent(lines(*(f"第{number}问？请拨打13812345678。" for number in range(9)))))
     assert queries(many) == few <= 13
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        *((stage, str(sentence)) for stage, sentence in STAGES.items()),
+        ("drop_model_voice", RULES["drop_model_voice"].english),
+        ("gone_since", "gone_since"),
+    ],
+)
+def test_a_job_says_in_a_sentence_why_records_were_dropped(reason: str, sentence: str, gao: User) -> None:
+    client = signed_in(gao)
+    job = done(client, sent())
+    job.chunks.update(dropped=1, dropped_because={reason: 1})
+    page = text(client.get(f"/ingest/jobs/{job.pk}/"))
+    assert f'<th scope="row">{sentence}</th>' in page
+    assert set(STAGES) == set(thresholds.STAGES)
+
+
+def test_a_job_says_in_words_what_has_no_score(gao: User) -> None:
+    client = signed_in(gao)
+    job = done(client, sent())
+    reasons = [*UNSCORED, "http_418"]
+    job.chunks.update(tally={"score": {f"unscored: {reason}": 1 for reason in reasons}})
+    page = text(client.get(f"/ingest/jobs/{job.pk}/"))
+    assert "unscored: the model had failed too often" in page
+    assert "unscored: the model&#x27;s server answered 418" in page
+    assert not [reason for reason in reasons if reason in page]
+
+
+def test_every_container_has_a_name() -> None:
+    assert set(CONTAINER_WORDS) == set(CONTAINERS)
+    assert container_word("rejects.gz") == "rejects that come back, gzip"
 
 
 def test_rejects_are_shown_with_reasons_and_can_be_downloaded(gao: User) -> None:
