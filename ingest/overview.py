@@ -14,7 +14,7 @@ from review.models import Batch, Claim, Decision, Flag, Record, State
 from review.text.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from django.db.models import QuerySet
     from django_stubs_ext import StrOrPromise
@@ -116,6 +116,16 @@ def counts(job: Job) -> list[CountOf]:
 def rejects(job: Job) -> "QuerySet[Reject]":
     """Return what was refused, in the order of the files."""
     return Reject.objects.filter(chunk__job=job).select_related("chunk").order_by("pk")
+
+
+def by_score(numbers: "Mapping[str, int]") -> list[tuple[str, int]]:
+    """Return how many records have each quality score, by score; those without one come last."""
+
+    def place(counted: tuple[str, int]) -> tuple[bool, int, str]:
+        score = counted[0]
+        return (False, int(score), "") if score.isdecimal() else (True, 0, score)
+
+    return sorted(numbers.items(), key=place)
 
 
 def flags(job: Job) -> list[tuple[str, int]]:

@@ -289,7 +289,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
             "repairs": [(RULES[rule], number) for rule, number in _repairs(job)],
             "flags": overview.flags(job),
             "templates": job.tally().get("template", Counter()).most_common(),
-            "scores": sorted(job.tally().get("score", Counter()).items()),
+            "scores": overview.by_score(job.tally().get("score", Counter())),
             "retraction": Retraction.objects.select_related("by").filter(batch=job.batch_id).first(),
         }
     return page(request, "ingest/job.html", context, status=status)

@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from ingest import jobs, pipeline, staging, thresholds, workers
+from ingest.management.commands.ingest import _notices
 from ingest.models import Job
 from ingest.readers import CONTAINERS
 from ingest.templatetags.ingest_tags import CONTAINERS as CONTAINER_WORDS
@@ -203,6 +204,15 @@ def test_a_job_says_in_words_what_has_no_score(gao: User) -> None:
     assert "unscored: the model had failed too often" in page
     assert "unscored: the model&#x27;s server answered 418" in page
     assert not [reason for reason in reasons if reason in page]
+
+
+def test_scores_stand_in_the_order_of_numbers(gao: User) -> None:
+    client = signed_in(gao)
+    job = done(client, sent())
+    job.chunks.update(tally={"score": {"unscored: no_score": 5, "10": 4, "7": 3, "unscored: given_up": 2, "9": 1}})
+    scores = client.get(f"/ingest/jobs/{job.pk}/").context["scores"]
+    assert scores == [("7", 3), ("9", 1), ("10", 4), ("unscored: given_up", 2), ("unscored: no_score", 5)]
+    assert "Quality scores: 7 (3), 9 (1), 10 (4), unscored: given_up (2), unscored: no_score (5)." in _notices(job)
 
 
 def test_every_container_has_a_name() -> None:

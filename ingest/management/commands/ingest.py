@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from ingest import jobs, mappings, pipeline, rejects
+from ingest import jobs, mappings, overview, pipeline, rejects
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.management.progress import Meter
 from ingest.mapping import FieldMapping, parsed
@@ -256,7 +256,8 @@ def _notices(job: Job) -> Iterator[str]:
     if repairs := job.tally().get("repair"):
         yield _("Repaired: %(rules)s.") % {"rules": ", ".join(f"{name} ({n})" for name, n in repairs.most_common())}
     if scores := job.tally().get("score"):
-        yield _("Quality scores: %(scores)s.") % {"scores": ", ".join(f"{s} ({n})" for s, n in sorted(scores.items()))}
+        counted = ", ".join(f"{score} ({number})" for score, number in overview.by_score(scores))
+        yield _("Quality scores: %(scores)s.") % {"scores": counted}
     if templates := job.tally().get("template"):
         yield _("Prompt templates used:") + "".join(f"\n  {n:>6,}  {text}" for text, n in templates.most_common())
     if path := rejects.find(job):
