@@ -101,12 +101,16 @@ def test_a_real_file_from_the_first_page_to_the_queue(
     job = Job.objects.get()
     thread = work(job)
     expect(page.locator("#live")).to_contain_text("reads ruozhiba.jsonl, past line")
+    expect(page.locator("#course .ledger")).to_contain_text("UTF-8")
+    expect(page.locator("#course")).to_contain_text("Started")
+    expect(page.locator("#course")).not_to_contain_text("Ended")
     assert 0 < int(page.locator(".how-far progress").get_attribute("value") or 0) < 100
     thread.join()
     expect(page.locator("#live")).to_contain_text("done")
     expect(page.locator("#live")).not_to_have_attribute("hx-trigger", re.compile("."))
     expect(page.locator(".sum .total dd")).to_have_text("240")
     expect(page.locator("#report")).to_contain_text("弱智吧")
+    expect(page.locator("#report #course")).to_contain_text("Ended")
     page.get_by_role("link", name="Review these records").click()
     expect(page).to_have_url(re.compile(r"/review/\?source=ruozhiba$"))
     assert Record.objects.filter(batch=job.batch).count() > 230

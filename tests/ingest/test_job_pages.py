@@ -263,6 +263,11 @@ def test_the_page_asks_again_until_the_job_has_ended(gao: User, settings: Settin
     assert "reads a.jsonl, past line 1" in text(half)
     assert 0 < half.context["progress"].percent < 100
     assert 'id="report"' not in text(half)
+    assert '<div id="course" class="report" hx-swap-oob="true">' in text(half)
+    assert "Started" in text(half)
+    assert "JSONL" in text(half)
+    assert "Started" not in waiting
+    assert "hx-swap-oob" not in text(client.get(address))
     Job.objects.filter(pk=job.pk).queue()
     pipeline.run(job.pk)
     ended = text(client.get(address, headers=HTMX))
