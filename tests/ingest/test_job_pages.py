@@ -361,6 +361,10 @@ def test_taking_back_is_confirmed_on_a_page_with_counts(gao: User, lin: User) ->
     assert not Record.objects.filter(batch=job.batch, retraction=None).exists()
     page = client.get(answer["Location"])
     assert "Taken back by gao" in text(page)
+    top = text(page).split('id="live"')[1].split("</section>")[0]
+    assert '<span class="chip job-retracted">taken back</span>' in top
+    assert "has left the queue" in top
+    assert not [word for word in ("job-done", "100%", "enter the queue") if word in top]
     assert "误传" in text(page)
     assert "taken back" in text(client.get("/ingest/"))
     assert client.get(f"/ingest/jobs/{job.pk}/retract/confirm/").status_code == 303
