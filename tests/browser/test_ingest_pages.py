@@ -264,6 +264,16 @@ def test_all_of_it_without_script(open_page: OpenPage, gao: User, work: Work) ->
     expect(page.locator("#report")).to_contain_text("Taken back by gao")
 
 
+def test_the_names_of_fields_stand_as_they_are(open_page: OpenPage, gao: User) -> None:
+    page = open_page(gao)
+    choose(page, b'{"author": {"name": "x"}, "note": "y"}\n')
+    page.get_by_role("button", name="Upload and look at them").click()
+    expect(page.locator(".fields-found dt")).to_have_count(2)
+    case = """names => names.map(name => getComputedStyle(name, "::first-letter").textTransform)"""
+    assert page.locator(".fields-found dt").evaluate_all(case) == ["none", "none"]
+    assert page.locator(".fields-found dt").all_inner_texts() == ["author.name", "note"]
+
+
 BROKEN = """cells => cells.filter(cell => {
     const text = document.createRange();
     text.selectNodeContents(cell);
