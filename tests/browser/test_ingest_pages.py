@@ -15,6 +15,7 @@ from ingest import jobs, pipeline, workers
 from ingest.models import COUNTS, Job
 from ingest.workers import Workers
 from review.models import Record, Retraction, Source, User
+from review.text.rules import RULES
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import serious, stays_within
 from tests.factories import add_records, candidate
@@ -210,6 +211,18 @@ def test_samples_are_looked_at_without_losing_what_was_typed(
     page.get_by_label("Votes, at least").press("Enter")
     expect(page.locator("body")).to_contain_text("The rules are set")
     assert Source.objects.get(slug="ruozhiba").thresholds == {"votes": 100}
+
+
+def test_switches_stand_below_one_another_with_the_other_values(open_page: OpenPage, gao: User) -> None:
+    page = open_page(gao, viewport={"width": 375, "height": 800})
+    page.goto("/review/sources/ruozhiba/rules/")
+    ends = """boxes => boxes.map(box => {
+        const cell = box.parentElement.getBoundingClientRect(), place = box.getBoundingClientRect();
+        return [Math.round(cell.right - place.right), Math.round(place.width)];
+    })"""
+    found = page.locator(".figures input[type=checkbox]").evaluate_all(ends)
+    assert len(found) == len(RULES)
+    assert {tuple(each) for each in found} == {(0, 17)}
 
 
 def test_a_running_job_is_stopped_and_goes_on(open_page: OpenPage, gao: User, work: Work, settings: Settings) -> None:
