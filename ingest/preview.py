@@ -95,7 +95,8 @@ class Preview:
 
     looks: list[Look]
     candidates: list[Prepared] = field(default_factory=list)
-    refusals: list["Refusal"] = field(default_factory=list)
+    refusals: list[tuple[str, "Refusal"]] = field(default_factory=list)
+    """What would be refused, with the name of the file that it is in."""
     counts: Counter[str] = field(default_factory=Counter)
     unknown_keys: Counter[str] = field(default_factory=Counter)
     fields: list["Field"] = field(default_factory=list)
@@ -157,7 +158,7 @@ def look_at(  # noqa: PLR0913  what a look depends on
             preview.is_whole = False
             break
         try:
-            _add(preview, _first_portion(look, stages), ledger)
+            _add(preview, look, _first_portion(look, stages), ledger)
         except Unreadable as error:
             look.trouble = explained(error.code, error.parameters)
     preview.trials = tried(_texts(preview, stages), sampled=[rule])
@@ -219,7 +220,7 @@ def _first_portion(look: Look, stages: Stages) -> Portion | None:
         return next(coming, None)
 
 
-def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> None:
+def _add(preview: Preview, look: Look, portion: Portion | None, ledger: intake.Ledger) -> None:
     if portion is None:
         return
     counted = intake.count_records(portion.entries, ledger=ledger)
@@ -228,7 +229,8 @@ def _add(preview: Preview, portion: Portion | None, ledger: intake.Ledger) -> No
     for name in ("new", "changed", "unchanged", "duplicate"):
         preview.counts[name] += getattr(counted, name)
     preview.candidates += portion.prepared[: SHOWN_CANDIDATES - len(preview.candidates)]
-    preview.refusals += portion.refusals[: SHOWN_REFUSALS - len(preview.refusals)]
+    refusals = portion.refusals[: SHOWN_REFUSALS - len(preview.refusals)]
+    preview.refusals += [(look.file.name, refusal) for refusal in refusals]
     preview.unknown_keys.update(portion.named_keys)
     if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
         preview.is_whole = False

@@ -191,6 +191,17 @@ def test_one_of_several_files_can_be_left_out(gao: User) -> None:
     assert [upload.name for upload in Job.objects.get().uploads.all()] == ["a.jsonl"]
 
 
+def test_refusals_name_their_file_where_there_are_several(gao: User) -> None:
+    client = signed_in(gao)
+    page = client.get(upload(client, sent(), sent(FAULTY, "b.jsonl")))
+    assert [(file, refusal.line) for file, refusal in page.context["preview"].refusals] == [
+        ("b.jsonl", 3),
+        ("b.jsonl", 4),
+    ]
+    assert '<span class="name">b.jsonl</span> · Line 3' in text(page)
+    assert '<span class="muted">Line 3</span>' in text(client.get(upload(client, sent(FAULTY))))
+
+
 def test_several_files_are_one_job_and_leave_nothing_behind(gao: User) -> None:
     job = done(signed_in(gao), sent(), sent(lines("风从哪里来？"), "b.jsonl"))
     assert job.state == Job.State.DONE
