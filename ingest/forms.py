@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ingest import mappings, prompts
 from ingest.mapping import MAX_BYTES, FieldMapping
 from ingest.mappings import MAX_NAME_CHARACTERS
+from ingest.overview import FORMAT_NAMES
 from ingest.readers import READERS
 from review import access
 from review.models import Licence, Source
@@ -27,28 +28,6 @@ if TYPE_CHECKING:
 
 ENCODINGS = ("gb18030", "big5", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 """Those that a person may choose besides UTF-8: GB18030 holds GBK and GB 2312; a byte order mark is heeded."""
-
-FORMAT_NAMES = {
-    "cqia": _("CQIA: nine fields, or the eight of the README"),
-    "alpaca": _("Alpaca: instruction, input, output; with history, a conversation"),
-    "sharegpt": _("ShareGPT: conversations"),
-    "messages": _("OpenAI: messages"),
-    "answers": _("Answers to questions, with votes and HTML"),
-    "answer-rows": _("Answers in rows, with metadata as text"),
-    "coig-exam": _("COIG exam questions"),
-    "options": _("Exam questions with a list of options"),
-    "choices": _("Exam questions with columns A, B, C, D"),
-    "exam": _("Exam papers: question, answer, analysis, points"),
-    "blocks": _("Exam questions in blocks of lines"),
-    "parallel": _("Parallel texts: classical and modern, or two languages"),
-    "qa": _("Questions and answers"),
-    "poems": _("Poems"),
-    "threads": _("Threads of a forum, without answers"),
-    "prompts": _("Prompts without answers"),
-    "articles": _("Articles: title and body"),
-    "entries": _("Entries with attributes: templates make the question"),
-    "rejects": _("Rejected records, mended: each in the format of its own"),
-}
 
 
 class QuotaHandler(FileUploadHandler):

@@ -27,6 +27,29 @@ SHOWN_REJECTS = 50
 FLAGS_KEPT_SECONDS = 60
 
 
+FORMAT_NAMES = {
+    "cqia": _("CQIA: nine fields, or the eight of the README"),
+    "alpaca": _("Alpaca: instruction, input, output; with history, a conversation"),
+    "sharegpt": _("ShareGPT: conversations"),
+    "messages": _("OpenAI: messages"),
+    "answers": _("Answers to questions, with votes and HTML"),
+    "answer-rows": _("Answers in rows, with metadata as text"),
+    "coig-exam": _("COIG exam questions"),
+    "options": _("Exam questions with a list of options"),
+    "choices": _("Exam questions with columns A, B, C, D"),
+    "exam": _("Exam papers: question, answer, analysis, points"),
+    "blocks": _("Exam questions in blocks of lines"),
+    "parallel": _("Parallel texts: classical and modern, or two languages"),
+    "qa": _("Questions and answers"),
+    "poems": _("Poems"),
+    "threads": _("Threads of a forum, without answers"),
+    "prompts": _("Prompts without answers"),
+    "articles": _("Articles: title and body"),
+    "entries": _("Entries with attributes: templates make the question"),
+    "rejects": _("Rejected records, mended: each in the format of its own"),
+}
+"""What the formats are called on pages."""
+
 MEANINGS = {
     "new": _("enter the queue"),
     "changed": _("another wording of a known record"),

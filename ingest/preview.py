@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ingest.document import UNREADABLE, Unreadable
 from ingest.mapping import proposed
+from ingest.overview import FORMAT_NAMES
 from ingest.parts import File
 from ingest.portions import CHUNK_BYTES, Portion, portions
-from ingest.readers import first_fields, recognise
+from ingest.readers import READERS, first_fields, recognise
 from ingest.stages import Stages
 from ingest.thresholds import Thresholds
 from review import intake
@@ -189,7 +190,8 @@ def proposal(preview: Preview) -> str:
 def explained(code: str, parameters: "Parameters") -> str:
     """Say why a file cannot be read and what to do on a page about it, in the language in use."""
     if code in ON_A_PAGE:
-        sentence: str = ON_A_PAGE[code] % parameters
+        known = " · ".join(str(FORMAT_NAMES.get(name, name)) for name in READERS)
+        sentence: str = ON_A_PAGE[code] % {**parameters, "known": known}
         return sentence
     return explain(UNREADABLE[code], "", parameters, get_language() or "")
 

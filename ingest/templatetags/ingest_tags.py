@@ -7,7 +7,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from ingest.forms import FORMAT_NAMES
+from ingest.overview import FORMAT_NAMES
 from ingest.readers.compression import KINDS
 from review.models import AnswerFrom
 from review.templatetags.review_tags import rule_name, unscored_word

@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from ingest import jobs, pipeline, staging, workers
 from ingest.models import Job
+from ingest.readers import READERS
 from ingest.workers import Workers
 from review.models import Licence, Record, Rights, Source, User
 from tests.ingest.pages import FAULTY, GOOD, HTMX, done, lines, sent, signed_in, submitted, text, upload
@@ -170,6 +171,14 @@ def test_a_file_that_cannot_be_read_says_why_and_is_not_imported(content: bytes,
     assert page.context["form"]["holder"].value() == "丁"
     assert client.post(f"{key}submit/", {"source": "ruozhiba"}).status_code == 422
     assert not Job.objects.exists()
+
+
+def test_formats_are_called_in_the_trouble_as_in_the_list_beside_it(gao: User) -> None:
+    client = signed_in(gao)
+    page = client.get(upload(client, sent(b'{"a": 1}\n')))
+    names = [str(name) for value, name in page.context["form"].fields["format"].choices if value]
+    assert len(names) == len(READERS)
+    assert f"bring the records into one of these: {' · '.join(names)}." in page.context["preview"].looks[0].trouble
 
 
 def test_another_encoding_is_one_click_away(gao: User) -> None:
