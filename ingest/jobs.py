@@ -20,7 +20,7 @@ from ingest.readers import READERS, encodings
 from ingest.rejects import sync_folder
 from ingest.sweeper import send
 from review import access, depot, retractions, rights
-from review.models import Batch, Licence, Retraction
+from review.models import Batch, Retraction
 from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 from review.text.rules import RULES, Kind
@@ -53,20 +53,19 @@ def submit(  # noqa: PLR0913  what is asked for
     """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
 
     The job keeps the mapping as it is now, whatever becomes of one that was kept under a name.
-    With `licence` or `holder` the rights of the batch are decided. Raises Refused for what may not be or is not known,
+    With a `licence` the rights of the batch are decided. Raises Refused for what may not be or is not known,
     OSError when the disk refuses; then nothing is left behind.
     """
     access.check_import(by)
     format = format or (mapping.format if mapping else "")  # noqa: A001  as above
-    _check(source, licence, format, encoding)
-    check_rules(rules)
+    check(source, licence=licence, holder=holder, format=format, encoding=encoding, rules=rules)
     keeping.check_room()
     with _stored(files) as uploads, transaction.atomic():
         if not uploads:
             raise Refused(_("Give a file to import."), ground=Ground.INVALID)
         batch = Batch.objects.create(source=source, name=_batch_name(uploads), by=by)
-        if licence or holder:
-            rights.decide_rights(batch, by=by, licence=licence or Licence.UNKNOWN, holder=holder)
+        if licence:
+            rights.decide_rights(batch, by=by, licence=licence, holder=holder)
         job = Job.objects.create(
             source=source,
             batch=batch,
@@ -141,21 +140,38 @@ def _lock(job: Job) -> None:
     Job.objects.select_for_update().get(pk=job.pk)
 
 
-def _check(source: "Source", licence: str, format: str, encoding: str) -> None:  # noqa: A002  as above
+def check(  # noqa: PLR0913  as above
+    source: "Source",
+    *,
+    licence: str,
+    holder: str,
+    format: str,  # noqa: A002  as above
+    encoding: str,
+    rules: Collection[str],
+) -> None:
     """Refuse what is wrong whatever the files hold."""
     if not source.is_active:
         raise Refused(_("The source “%(source)s” is switched off.") % {"source": source}, ground=Ground.INVALID)
-    if licence:
-        rights.check_licence(licence)
+    _check_rights(licence, holder)
     if format and format not in READERS:
         known = ", ".join(READERS)
         message = _("There is no format “%(format)s”. Known are: %(known)s.") % {"format": format, "known": known}
         raise Refused(message, ground=Ground.INVALID, fields={"format": message})
     if encoding:
         _check_encoding(encoding)
+    _check_rules(rules)
 
 
-def check_rules(names: Collection[str]) -> None:
+def _check_rights(licence: str, holder: str) -> None:
+    """Refuse a holder without a licence: whoever names one has looked, and says that it is unknown where it is."""
+    if licence:
+        rights.check_licence(licence)
+    elif holder:
+        message = _("Choose the licence that goes with it; “unknown” is one of them.")
+        raise Refused(message, ground=Ground.INVALID, fields={"licence": message})
+
+
+def _check_rules(names: Collection[str]) -> None:
     """Refuse what is neither a repair nor a drop: flags need no switching on."""
     known = [rule.id for rule in RULES.values() if rule.kind != Kind.FLAG]
     if unknown := next((name for name in names if name not in known), None):

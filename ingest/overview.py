@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ingest.models import COUNTS, Chunk, Job, Reject, Upload
 from review import access
-from review.models import Batch, Claim, Decision, Flag, Record, State
+from review.models import Batch, Claim, Decision, Flag, Record, Rights, State
 from review.text.rules import RULES
 
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ def progress(job: Job) -> Progress:
 def counts(job: Job) -> list[CountOf]:
     """Return the six counts of a job that has them annotated; their sum is what was read."""
     return [CountOf(name, MEANINGS[name], getattr(job, name)) for name in COUNTS]
+
+
+def rights(job: Job) -> Rights | None:
+    """Return what is decided for the records of a job that say nothing of their own: by the import, else the source."""
+    return job.batch.rights or job.source.rights
 
 
 def rejects(job: Job) -> "QuerySet[Reject]":

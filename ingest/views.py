@@ -278,6 +278,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
         "progress": overview.progress(job),
         "counts": overview.counts(job),
         "workers": workers.expected_for(job),
+        "rights": overview.rights(job),
         "trouble": preview.trouble_of(job),
         "problem": problem,
     }

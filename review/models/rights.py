@@ -157,6 +157,11 @@ class Rights(models.Model):
     def __str__(self) -> str:
         return f"{self.get_licence_display()} {self.holder}".strip()
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it says no more than that nobody knows: what is approved stays out of published releases."""
+        return self.licence == Licence.UNKNOWN
+
 
 class Evidence(models.Model):
     """A file that a decision on rights rests on: a letter, a contract, a picture of a page. Kept as it came."""

@@ -77,6 +77,7 @@ def test_several_files_are_one_job(gao: User) -> None:
         {"rules": "a\x00b"},
         {"mapping": "{"},
         {"mapping": '{"instruction": 7}'},
+        {"holder": "某人"},
         {"holder": "x" * 501},
         {"holder": "a\x00b"},
     ],

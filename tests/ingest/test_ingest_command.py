@@ -16,7 +16,8 @@ from ingest import pipeline
 from ingest.management.commands import ingest as command
 from ingest.management.progress import Meter
 from ingest.models import Chunk, Job
-from review.models import Record, Rights
+from review import rights
+from review.models import Record, Rights, Source
 from tests.ingest.faulty_lines import good_lines, line, record
 from tests.ingest.importing import fresh, submitted
 
@@ -125,6 +126,21 @@ def test_a_failed_job_leaves_its_rejects_too(tmp_path: Path) -> None:
     result = json.loads(out.getvalue())
     assert (result["state"], result["rejected"]) == ("failed", 9)
     assert len(Path(result["rejects_file"]).read_bytes().splitlines()) == 9
+@pytest.mark.parametrize("known_of_the_source", [False, True])
+def test_a_licence_said_to_be_unknown_is_warned_of(ten: Path, *, known_of_the_source: bool) -> None:
+    if known_of_the_source:
+        rights.decide_rights(Source.objects.get(slug="zhihu"), by=None, licence="MIT")
+    result, err = run(ten, "--source", "zhihu", "--licence", "unknown", "--holder", "某人")
+    assert result["new"] == 10
+    assert "The rights are unknown" in err
+
+
+def test_a_source_whose_rights_are_unknown_is_warned_of(ten: Path) -> None:
+    rights.decide_rights(Source.objects.get(slug="zhihu"), by=None, licence="unknown", holder="某人")
+    assert "The rights are unknown" in run(ten, "--source", "zhihu")[1]
+    rights.decide_rights(Source.objects.get(slug="zhihu"), by=None, licence="MIT")
+    ten.write_bytes(line(record(11)))
+    assert "The rights are unknown" not in run(ten, "--source", "zhihu")[1]
 
 
 def test_rehearsal_shows_what_would_be_refused_and_writes_nothing(ten: Path, uploads: Path) -> None:
@@ -180,6 +196,9 @@ def test_file_without_records_says_so(ten: Path) -> None:
         (["{ten}.nix", "--source", "zhihu"], "There is no file"),
         (["{folder}", "--source", "zhihu"], "is a folder"),
         (["{ten}", "--source", "zhihu", "--licence", "mine"], "CC-BY-4.0"),
+        (["{ten}", "--source", "zhihu", "--licence", "mine", "--dry-run"], "CC-BY-4.0"),
+        (["{ten}", "--source", "zhihu", "--holder", "某人"], "Choose the licence that goes with it"),
+        (["{ten}", "--source", "zhihu", "--holder", "某人", "--dry-run"], "Choose the licence that goes with it"),
         (["{ten}", "--source", "zhihu", "--format", "docx"], "cqia, alpaca"),
         (["{ten}", "--source", "zhihu", "--encoding", "klingon"], "gb18030"),
         (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "no mapping of that name"),

@@ -13,6 +13,7 @@ from ingest import jobs, pipeline, staging, workers
 from ingest.models import Job
 from ingest.readers import READERS
 from ingest.workers import Workers
+from review import rights
 from review.models import Licence, Record, Rights, Source, User
 from tests.ingest.pages import FAULTY, GOOD, HTMX, done, lines, sent, signed_in, submitted, text, upload
 
@@ -232,9 +233,9 @@ def test_a_second_submit_leads_to_the_same_job(gao: User) -> None:
 
 def test_licence_holder_and_evidence_become_the_rights_of_the_import(gao: User) -> None:
     job = submitted(signed_in(gao), sent(), licence=Licence.CC_BY, holder="出题人", evidence="来函，2026-03-01")
-    rights = Rights.objects.get()
-    assert job.batch.rights == rights
-    assert (rights.licence, rights.holder, rights.evidence, rights.by) == (
+    decided = Rights.objects.get()
+    assert job.batch.rights == decided
+    assert (decided.licence, decided.holder, decided.evidence, decided.by) == (
         Licence.CC_BY,
         "出题人",
         "来函，2026-03-01",
@@ -248,6 +249,23 @@ def test_a_holder_without_licence_asks_for_one(gao: User) -> None:
     answer = client.post(f"{key}submit/", {"source": "ruozhiba", "holder": "某人"})
     assert answer.status_code == 422
     assert "Choose the licence that goes with it" in text(answer)
+
+
+def test_a_licence_said_to_be_unknown_is_warned_of(gao: User) -> None:
+    client = signed_in(gao)
+    rights.decide_rights(Source.objects.get(slug="ruozhiba"), by=gao, licence=Licence.MIT)
+    assert "out of published releases" not in text(client.get(upload(client, sent())))
+    assert "The rights of these files are unknown." in text(client.get(upload(client, sent(), licence="unknown")))
+    job = submitted(client, sent(), licence="unknown", holder="某人")
+    assert "Unknown: what is approved stays out of published releases." in text(client.get(f"/ingest/jobs/{job.pk}/"))
+
+
+def test_a_source_whose_rights_are_unknown_is_warned_of(gao: User) -> None:
+    client = signed_in(gao)
+    rights.decide_rights(Source.objects.get(slug="ruozhiba"), by=gao, licence=Licence.UNKNOWN, holder="某人")
+    assert "The rights of this source are not decided." in text(client.get(upload(client, sent())))
+    job = submitted(client, sent())
+    assert "Unknown: what is approved stays out of published releases." in text(client.get(f"/ingest/jobs/{job.pk}/"))
 
 
 def test_no_licence_leaves_the_rights_to_the_source(gao: User) -> None:

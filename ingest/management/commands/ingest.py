@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 self._follow(job, meter, partial(_call_in, job, others, helpers) if others else None)
         except KeyboardInterrupt:
             jobs.cancel(job, by=None)
-        job = Job.objects.with_counts().select_related("batch", "source").get(pk=job.pk)
+        job = Job.objects.with_counts().select_related("batch__rights", "source__rights").get(pk=job.pk)
         self._report(job)
         if job.state != Job.State.DONE:
             raise CommandError(_why(job))
@@ -109,14 +109,15 @@ class Command(BaseCommand):
             self._say(_("The files hold no records."))
         for notice in _notices(job):
             self._say(notice)
-        if counts["new"] and job.batch.rights_id is None and job.source.rights_id is None:
+        decided = overview.rights(job)
+        if counts["new"] and (decided is None or decided.is_unknown):
             self._say(str(_RIGHTS_UNKNOWN))
         self._finish(job.pk, job.state, counts, str(refused) if refused else None)
 
     def _rehearse(self, options: dict[str, Any]) -> None:
         """Count what an import would do, and show what it would refuse."""
-        jobs.check_rules(options["rules"])
         paths, source, counts = options["paths"], _source(options["source"]), Counter[str]()
+        jobs.check(source, **{name: options[name] for name in ("licence", "holder", "format", "encoding", "rules")})
         sizes = [path.stat().st_size for path in paths]
         with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
             for portion, counted in pipeline.rehearse(
