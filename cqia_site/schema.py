@@ -89,11 +89,14 @@ UPLOAD = {
         "source": TEXT,
         "licence": {"type": "string", "enum": list(Licence.values)},
         "holder": TEXT,
+        "evidence": {"type": "string", "description": "Where the licence is stated, or who allowed what, and when."},
         "format": TEXT,
         "encoding": TEXT,
+        "mapping": {"type": "string", "description": "How the fields become ours, as JSON."},
         "rules": {"type": "string", "description": "Names of rules to switch on, separated by commas."},
     },
     "required": ["file", "source"],
+    "additionalProperties": False,
 }
 PROBLEM = _object(detail=TEXT) | {"additionalProperties": True}
 GONE = _object(detail=TEXT, next=_maybe(TEXT)) | {"additionalProperties": True}

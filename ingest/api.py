@@ -19,11 +19,14 @@ from ingest.models import Job
 from review import access
 from review.models import Scope
 from review.refused import Ground, Refused
+from review.text.strict import printable
 from review.tokens import BearerAuthentication, HasScope
 
 if TYPE_CHECKING:
     from review.models import User
 
+FILE = "file"
+"""The name under which each file is sent."""
 STATUS = {Ground.FORBIDDEN: 403, Ground.CONFLICT: 409, Ground.INVALID: 400}
 
 
@@ -63,6 +66,7 @@ class JobList(ImportView):
         form = SubmissionForm(request.POST)
         if quota.skipped:
             return Response({"detail": _("The files are too large together.")}, status=413)
+        _refuse_unknown(request)
         if not form.is_valid():
             fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
             raise ValidationError({"detail": _("The form cannot be taken as it is."), **fields})
@@ -120,12 +124,21 @@ def _bearer(request: Request) -> "User":
     return cast("User", request.user)
 
 
+def _refuse_unknown(request: Request) -> None:
+    """Refuse a field that nothing is done with: one that is misspelt would be lost without a word."""
+    known = (FILE, *SubmissionForm.base_fields)
+    for name in (*request.POST, *request.FILES):
+        if name not in known:
+            message = _("There is no field “%(name)s”. Known are: %(known)s.")
+            raise ValidationError({"detail": message % {"name": printable(name), "known": ", ".join(known)}})
+
+
 def _submitted(request: Request, form: SubmissionForm) -> Job:
     said, by = form.cleaned_data, _bearer(request)
     source = sources_for(by).filter(slug=said.pop("source")).first()
     if source is None:
         raise Refused(_("There is no such source."), ground=Ground.INVALID)
-    files = [(file.name or "-", file) for file in request.FILES.getlist("file")]
+    files = [(file.name or "-", file) for file in request.FILES.getlist(FILE)]
     mapping = mappings.checked(said.pop("mapping"))
     return jobs.submit(source=source, files=files, by=by, mapping=mapping, **said)
 

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ingest import mappings, prompts
+from ingest.jobs import MAX_EVIDENCE_CHARACTERS, MAX_HOLDER_CHARACTERS
 from ingest.mapping import MAX_BYTES, FieldMapping
 from ingest.mappings import MAX_NAME_CHARACTERS
 from ingest.overview import FORMAT_NAMES
@@ -92,11 +93,11 @@ class ImportForm(forms.Form):
         required=False,
         choices=[("", _("As decided for the source")), *Licence.choices],
     )
-    holder = forms.CharField(label=_("Rights holder"), required=False, max_length=500)
+    holder = forms.CharField(label=_("Rights holder"), required=False, max_length=MAX_HOLDER_CHARACTERS)
     evidence = forms.CharField(
         label=_("Evidence or note"),
         required=False,
-        max_length=2000,
+        max_length=MAX_EVIDENCE_CHARACTERS,
         widget=forms.Textarea({"rows": 2}),
         help_text=_("Where the licence is stated, or who allowed what, and when."),
     )
@@ -158,7 +159,8 @@ class SubmissionForm(forms.Form):
 
     source = forms.SlugField()
     licence = forms.CharField(required=False, max_length=40)
-    holder = forms.CharField(required=False, max_length=500)
+    holder = forms.CharField(required=False, max_length=MAX_HOLDER_CHARACTERS)
+    evidence = forms.CharField(required=False, max_length=MAX_EVIDENCE_CHARACTERS)
     format = forms.CharField(required=False, max_length=40)
     encoding = forms.CharField(required=False, max_length=20)
     mapping = forms.CharField(required=False, max_length=MAX_BYTES)

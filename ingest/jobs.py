@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 MAX_NAME_CHARACTERS = 200
+MAX_HOLDER_CHARACTERS = 500
+MAX_EVIDENCE_CHARACTERS = 2000
 
 
 def submit(  # noqa: PLR0913  what is asked for
@@ -43,6 +45,7 @@ def submit(  # noqa: PLR0913  what is asked for
     by: "User | None",
     licence: str = "",
     holder: str = "",
+    evidence: str = "",
     format: str = "",  # noqa: A002  named like the option
     encoding: str = "",
     rules: Collection[str] = (),
@@ -58,14 +61,15 @@ def submit(  # noqa: PLR0913  what is asked for
     """
     access.check_import(by)
     format = format or (mapping.format if mapping else "")  # noqa: A001  as above
-    check(source, licence=licence, holder=holder, format=format, encoding=encoding, rules=rules)
+    said = {"licence": licence, "holder": holder, "evidence": evidence}
+    check(source, said=said, format=format, encoding=encoding, rules=rules)
     keeping.check_room()
     with _stored(files) as uploads, transaction.atomic():
         if not uploads:
             raise Refused(_("Give a file to import."), ground=Ground.INVALID)
         batch = Batch.objects.create(source=source, name=_batch_name(uploads), by=by)
         if licence:
-            rights.decide_rights(batch, by=by, licence=licence, holder=holder)
+            rights.decide_rights(batch, by=by, **said)
         job = Job.objects.create(
             source=source,
             batch=batch,
@@ -140,19 +144,18 @@ def _lock(job: Job) -> None:
     Job.objects.select_for_update().get(pk=job.pk)
 
 
-def check(  # noqa: PLR0913  as above
+def check(
     source: "Source",
     *,
-    licence: str,
-    holder: str,
+    said: Mapping[str, str],
     format: str,  # noqa: A002  as above
     encoding: str,
     rules: Collection[str],
 ) -> None:
-    """Refuse what is wrong whatever the files hold."""
+    """Refuse what is wrong whatever the files hold; `said` of the rights: `licence`, `holder`, `evidence`."""
     if not source.is_active:
         raise Refused(_("The source “%(source)s” is switched off.") % {"source": source}, ground=Ground.INVALID)
-    _check_rights(licence, holder)
+    _check_rights(**said)
     if format and format not in READERS:
         known = ", ".join(READERS)
         message = _("There is no format “%(format)s”. Known are: %(known)s.") % {"format": format, "known": known}
@@ -162,11 +165,18 @@ def check(  # noqa: PLR0913  as above
     _check_rules(rules)
 
 
-def _check_rights(licence: str, holder: str) -> None:
-    """Refuse a holder without a licence: whoever names one has looked, and says that it is unknown where it is."""
+def _check_rights(*, licence: str, holder: str, evidence: str) -> None:
+    """Refuse a holder or evidence without a licence: who names one has looked, and says "unknown" where it is."""
+    for name, text, most in (
+        ("holder", holder, MAX_HOLDER_CHARACTERS),
+        ("evidence", evidence, MAX_EVIDENCE_CHARACTERS),
+    ):
+        if len(text) > most:
+            message = _("“%(name)s” is too long: %(most)s characters are allowed.") % {"name": name, "most": most}
+            raise Refused(message, ground=Ground.INVALID, fields={name: message})
     if licence:
         rights.check_licence(licence)
-    elif holder:
+    elif holder or evidence:
         message = _("Choose the licence that goes with it; “unknown” is one of them.")
         raise Refused(message, ground=Ground.INVALID, fields={"licence": message})
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from ingest import jobs, mappings
 from ingest.models import Job
-from review import access, depot, rights
+from review import access, depot
 from review.text.strict import printable
 
 if TYPE_CHECKING:
@@ -149,11 +149,10 @@ def _submitted(staging: Staging, by: "User", source: "Source", said: Mapping[str
     with ExitStack() as stack:
         files = _opened(staging, stack)
         read_as = {"format": said["format"], "encoding": said["encoding"], "mapping": said.get("mapping")}
-        job = jobs.submit(source=source, files=files, by=by, staged_as=staging.key, **read_as)
+        of_rights = {name: said.get(name, "") for name in ("licence", "holder", "evidence")}
+        job = jobs.submit(source=source, files=files, by=by, staged_as=staging.key, **read_as, **of_rights)
     if said.get("mapping") and said["mapping_name"]:
         mappings.keep(said["mapping"], source=source, name=said["mapping_name"], by=by)
-    if said["licence"]:
-        rights.decide_rights(job.batch, by=by, **{name: said[name] for name in ("licence", "holder", "evidence")})
     return job
 
 

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from ingest import jobs, pipeline
 from ingest.models import Job
-from review.models import Licence, Scope, Source, Token, User
+from review.models import Licence, Rights, Scope, Source, Token, User
 from review.text.rules import RULES, Kind
 
 if TYPE_CHECKING:
@@ -53,6 +53,20 @@ def test_a_file_is_sent_and_its_job_followed(gao: User) -> None:
     assert client.get(JOBS).json() == {"jobs": [said], "next": None}
 
 
+def test_evidence_is_kept_with_the_rights(gao: User) -> None:
+    assert post(bearing(gao), licence="MIT", holder="出题人", evidence="来函，2026-03-01").status_code == 202
+    assert Rights.objects.get().evidence == "来函，2026-03-01"
+
+
+@pytest.mark.parametrize("name", ["license", "files", "mapping_name"])
+def test_a_field_that_does_not_exist_is_refused_by_name(name: str, gao: User) -> None:
+    answer = post(bearing(gao), **{name: "MIT"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"There is no field “{name}”. Known are: file, source, licence,")
+    assert post(bearing(gao), more=SimpleUploadedFile("b.jsonl", LINES)).status_code == 400
+    assert not Job.objects.exists()
+
+
 def test_a_mapping_goes_with_the_files(gao: User) -> None:
     assert post(bearing(gao), mapping='{"instruction": "a", "output": "b"}').status_code == 202
     assert Job.objects.get().options == {"mapping": {"instruction": "a", "output": "b"}}
@@ -78,6 +92,8 @@ def test_several_files_are_one_job(gao: User) -> None:
         {"mapping": "{"},
         {"mapping": '{"instruction": 7}'},
         {"holder": "某人"},
+        {"evidence": "来函"},
+        {"evidence": "x" * 2001, "licence": "MIT"},
         {"holder": "x" * 501},
         {"holder": "a\x00b"},
     ],

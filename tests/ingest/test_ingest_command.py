@@ -135,6 +135,11 @@ def test_a_licence_said_to_be_unknown_is_warned_of(ten: Path, *, known_of_the_so
     assert "The rights are unknown" in err
 
 
+def test_evidence_is_kept_with_the_rights(ten: Path) -> None:
+    run(ten, "--source", "zhihu", "--licence", "MIT", "--evidence", "来函，2026-03-01")
+    assert Rights.objects.get().evidence == "来函，2026-03-01"
+
+
 def test_a_source_whose_rights_are_unknown_is_warned_of(ten: Path) -> None:
     rights.decide_rights(Source.objects.get(slug="zhihu"), by=None, licence="unknown", holder="某人")
     assert "The rights are unknown" in run(ten, "--source", "zhihu")[1]
@@ -199,6 +204,9 @@ def test_file_without_records_says_so(ten: Path) -> None:
         (["{ten}", "--source", "zhihu", "--licence", "mine", "--dry-run"], "CC-BY-4.0"),
         (["{ten}", "--source", "zhihu", "--holder", "某人"], "Choose the licence that goes with it"),
         (["{ten}", "--source", "zhihu", "--holder", "某人", "--dry-run"], "Choose the licence that goes with it"),
+        (["{ten}", "--source", "zhihu", "--evidence", "来函"], "Choose the licence that goes with it"),
+        (["{ten}", "--source", "zhihu", "--licence", "MIT", "--holder", "长" * 501], "“holder” is too long"),
+        (["{ten}", "--source", "zhihu", "--licence", "MIT", "--evidence", "长" * 2001], "“evidence” is too long"),
         (["{ten}", "--source", "zhihu", "--format", "docx"], "cqia, alpaca"),
         (["{ten}", "--source", "zhihu", "--encoding", "klingon"], "gb18030"),
         (["{ten}", "--source", "zhihu", "--mapping", "m.json"], "no mapping of that name"),

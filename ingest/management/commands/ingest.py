@@ -28,6 +28,8 @@ from review.refused import Ground, Refused
 
 SHOWN_REJECTS = 20
 POLL_SECONDS = 0.5
+OF_RIGHTS = ("licence", "holder", "evidence")
+READ_AS = ("format", "encoding", "rules")
 _WORKERS = (
     "processes that share the job (default: %(default)s); they share files of one record a line, while one that is "
     "packed (gzip, Zstandard), a JSON array, a table or Parquet is read by one of them"
@@ -52,6 +54,7 @@ class Command(BaseCommand):
         add("--source", metavar="SLUG", help="the source in the catalogue, such as ruozhiba")
         add("--licence", metavar="NAME", default="", help=f"of these files: {', '.join(Licence.values)}")
         add("--holder", metavar="TEXT", default="", help="who holds the rights in these files")
+        add("--evidence", metavar="TEXT", default="", help="where the licence is stated, or who allowed what, and when")
         add("--format", metavar="NAME", default="", help=f"{', '.join(READERS)}; recognised when left out")
         add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
         add("--mapping", metavar="FILE", help="how the fields become ours: a JSON file, or one kept for the source")
@@ -117,16 +120,15 @@ class Command(BaseCommand):
     def _rehearse(self, options: dict[str, Any]) -> None:
         """Count what an import would do, and show what it would refuse."""
         paths, source, counts = options["paths"], _source(options["source"]), Counter[str]()
-        jobs.check(source, **{name: options[name] for name in ("licence", "holder", "format", "encoding", "rules")})
+        read_as = {name: options[name] for name in READ_AS}
+        jobs.check(source, said={name: options[name] for name in OF_RIGHTS}, **read_as)
         sizes = [path.stat().st_size for path in paths]
         with Meter(sizes, self._say, is_terminal=self.stderr.isatty()) as meter:
             for portion, counted in pipeline.rehearse(
                 paths,
                 source=source,
-                format=options["format"],
-                encoding=options["encoding"],
                 mapping=_mapping(options["mapping"], source),
-                rules=options["rules"],
+                **read_as,
             ):
                 for refusal in portion.refusals[: SHOWN_REJECTS - counts["rejected"]]:
                     where = f"{paths[portion.file - 1]}:{refusal.line}"
@@ -211,11 +213,7 @@ def _submitted(options: dict[str, Any]) -> Job:
         mapping=_mapping(options["mapping"], source),
         files=_opened(options["paths"]),
         by=None,
-        licence=options["licence"],
-        holder=options["holder"],
-        format=options["format"],
-        encoding=options["encoding"],
-        rules=options["rules"],
+        **{name: options[name] for name in (*OF_RIGHTS, *READ_AS)},
         tell_workers=False,
     )
 
