@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from ingest import keeping
@@ -193,7 +194,7 @@ def _check_encoding(encoding: str) -> None:
     try:
         encodings.canonical(encoding)
     except Unreadable as error:
-        message = error.message()
+        message = error.message(get_language() or "")
         raise Refused(message, ground=Ground.INVALID, fields={"encoding": message}) from error
 
 

@@ -106,6 +106,18 @@ def test_what_makes_no_sense_is_refused_with_a_reason(fields: dict[str, str], ga
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "The encoding klingon is not supported."), ("zh-hans", "不支持编码 klingon。")],
+)
+def test_an_encoding_that_is_not_supported_is_told_in_the_language_asked_for(
+    language: str, sentence: str, gao: User
+) -> None:
+    client = bearing(gao)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+    assert post(client, encoding="klingon").json()["encoding"].startswith(sentence)
+
+
 def test_files_beyond_the_limit_are_refused(gao: User, settings: Settings) -> None:
     settings.INGEST_MAX_UPLOAD_BYTES = 10
     assert post(bearing(gao)).status_code == 413

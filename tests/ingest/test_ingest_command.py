@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from ingest import pipeline
@@ -222,6 +223,20 @@ def test_wrong_usage_is_told_in_a_sentence(ten: Path, words: list[str], sentence
     assert status == 2
     assert sentence in message
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "The encoding klingon is not supported."), ("zh-hans", "不支持编码 klingon。")],
+)
+def test_an_encoding_that_is_not_supported_is_told_in_the_language_in_use(
+    ten: Path, language: str, sentence: str, words: list[str]
+) -> None:
+    with translation.override(language):
+        status, message = failed(ten, "--source", "zhihu", "--encoding", "klingon", *words)
+    assert status == 2
+    assert message.startswith(sentence)
 
 
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
