@@ -92,7 +92,10 @@ UPLOAD = {
         "evidence": {"type": "string", "description": "Where the licence is stated, or who allowed what, and when."},
         "format": TEXT,
         "encoding": TEXT,
-        "mapping": {"type": "string", "description": "How the fields become ours, as JSON."},
+        "mapping": {
+            "type": "string",
+            "description": "How the fields become ours: JSON, or the name of a mapping that is kept for the source.",
+        },
         "rules": {"type": "string", "description": "Names of rules to switch on, separated by commas."},
     },
     "required": ["file", "source"],

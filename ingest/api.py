@@ -139,7 +139,7 @@ def _submitted(request: Request, form: SubmissionForm) -> Job:
     if source is None:
         raise Refused(_("There is no such source."), ground=Ground.INVALID)
     files = [(file.name or "-", file) for file in request.FILES.getlist(FILE)]
-    mapping = mappings.checked(said.pop("mapping"))
+    mapping = mappings.given(said.pop("mapping"), source=source)
     return jobs.submit(source=source, files=files, by=by, mapping=mapping, **said)
 
 

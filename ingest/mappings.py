@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from ingest.mapping import MAX_BYTES, FieldMapping, read
+from ingest.mapping import MAX_BYTES, FieldMapping, parsed, read
 from ingest.models import Mapping
 from review import access
 from review.refused import Ground, Refused
-from review.text.strict import Faulty
+from review.text.strict import Faulty, printable
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -17,11 +17,37 @@ if TYPE_CHECKING:
     from review.models import Source, User
 
 MAX_NAME_CHARACTERS = 100
+JSON_BEGINS = ("{", "[", '"')
+"""What somebody begins with who writes a mapping out, rightly or wrongly, and does not name one."""
 
 
 def kept_for(source: "Source | None") -> "QuerySet[Mapping]":
     """Return the mappings of a source by name."""
     return Mapping.objects.filter(source=source).order_by("name", "pk")
+
+
+def named(name: str, *, source: "Source") -> FieldMapping | None:
+    """Return the mapping that is kept for the source under a name; None where there is none. Raises Refused."""
+    kept = kept_for(source).filter(name=name).first() if name.isprintable() else None
+    try:
+        return parsed(kept.spec) if kept else None
+    except Faulty as fault:
+        raise _refused(fault) from fault
+
+
+def given(said: str, *, source: "Source") -> FieldMapping | None:
+    """Return the mapping that is kept for the source under a name, else the one that is written out; None for nothing.
+
+    Raises Refused where it is neither.
+    """
+    if kept := named(said.strip(), source=source):
+        return kept
+    if not said.strip() or said.lstrip().startswith(JSON_BEGINS):
+        return checked(said)
+    names = ", ".join(kept_for(source).values_list("name", flat=True)) or "–"
+    message = _("No mapping “%(name)s” is kept for the source (there are: %(known)s), and it is no JSON.")
+    message %= {"name": printable(said.strip()), "known": names}
+    raise Refused(message, ground=Ground.INVALID, fields={"mapping": message})
 
 
 def keep(mapping: FieldMapping, *, source: "Source", name: str, by: "User | None") -> Mapping:

@@ -7,7 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from ingest import jobs, pipeline
+from ingest import jobs, mappings, pipeline
+from ingest.mapping import parsed
 from ingest.models import Job
 from review.models import Licence, Rights, Scope, Source, Token, User
 from review.text.rules import RULES, Kind
@@ -72,6 +73,17 @@ def test_a_mapping_goes_with_the_files(gao: User) -> None:
     assert Job.objects.get().options == {"mapping": {"instruction": "a", "output": "b"}}
 
 
+def test_a_mapping_that_is_kept_for_the_source_goes_by_its_name(gao: User) -> None:
+    spec = {"instruction": "a", "output": "b"}
+    mappings.keep(parsed(spec), source=Source.objects.get(slug="ruozhiba"), name="我的映射", by=gao)
+    assert post(bearing(gao), mapping=" 我的映射 ").status_code == 202
+    assert Job.objects.get().options == {"mapping": spec}
+    answer = post(bearing(gao), mapping="他的映射")
+    assert answer.status_code == 400
+    assert answer.json()["mapping"].startswith("No mapping “他的映射” is kept for the source (there are: 我的映射)")
+    assert post(bearing(gao), mapping="我的映射", source="mba").status_code == 400
+
+
 def test_several_files_are_one_job(gao: User) -> None:
     files = [SimpleUploadedFile(name, LINES) for name in ("a.jsonl", "b.jsonl")]
     answer = bearing(gao).post(JOBS, {"source": "ruozhiba", "file": files})
@@ -90,6 +102,8 @@ def test_several_files_are_one_job(gao: User) -> None:
         {"rules": "no-such-rule"},
         {"rules": "a\x00b"},
         {"mapping": "{"},
+        {"mapping": "[]"},
+        {"mapping": "映射\n二"},
         {"mapping": '{"instruction": 7}'},
         {"holder": "某人"},
         {"evidence": "来函"},

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from ingest import jobs, mappings, overview, pipeline, rejects
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.management.progress import Meter
-from ingest.mapping import FieldMapping, parsed
+from ingest.mapping import FieldMapping
 from ingest.models import COUNTS, Chunk, Job
 from ingest.readers import READERS
 from review.models import Licence, Source
@@ -196,14 +196,11 @@ def _mapping(given: str | None, source: Source) -> FieldMapping | None:
         return None
     if Path(given).is_file():
         return mappings.checked(Path(given).read_text(encoding="utf-8-sig", errors="replace"))
-    kept = mappings.kept_for(source).filter(name=given).first()
-    if kept is None:
-        names = ", ".join(mappings.kept_for(source).values_list("name", flat=True)) or "–"
-        message = _(
-            "There is no file %(name)s, and no mapping of that name is kept for the source (there are: %(known)s)."
-        )
-        raise Refused(message % {"name": given, "known": names}, ground=Ground.INVALID)
-    return parsed(kept.spec)
+    if kept := mappings.named(given, source=source):
+        return kept
+    names = ", ".join(mappings.kept_for(source).values_list("name", flat=True)) or "–"
+    message = _("There is no file %(name)s, and no mapping of that name is kept for the source (there are: %(known)s).")
+    raise Refused(message % {"name": given, "known": names}, ground=Ground.INVALID)
 
 
 def _submitted(options: dict[str, Any]) -> Job:
