@@ -80,6 +80,7 @@ JOB = _object(
     error=TEXT,
     created_at=MOMENT,
     finished_at=_maybe(MOMENT),
+    retracted_at=_maybe(MOMENT | {"description": "When the import was taken back: none of its records is left."}),
 ) | {"additionalProperties": True}
 JOBS = _object(jobs={"type": "array", "items": JOB}, next=_maybe(TEXT))
 UPLOAD = {

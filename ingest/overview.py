@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ingest.models import COUNTS, Chunk, Job, Reject, Upload
 from review import access
-from review.models import Batch, Claim, Decision, Flag, Record, Rights, State
+from review.models import Batch, Claim, Decision, Flag, Record, Retraction, Rights, State
 from review.text.rules import RULES
 
 if TYPE_CHECKING:
@@ -108,14 +108,16 @@ def jobs_for(by: "User") -> "JobQuerySet":
     limits = access.limited_to(by)
     uploads = Prefetch("uploads", Upload.objects.order_by("number"))
     jobs = Job.objects.filter(source__in=limits) if limits else Job.objects.all()
-    return jobs.select_related("source__category", "source__rights", "batch__rights", "by").prefetch_related(uploads)
+    return jobs.select_related(
+        "source__category", "source__rights", "batch__rights", "batch__retraction", "by"
+    ).prefetch_related(uploads)
 
 
 def page_of_jobs(by: "User", *, before: int | None = None) -> "tuple[Sequence[Job], int | None]":
     """Return jobs with their counts, the newest first, those older than `before`; and where the next page begins."""
     found = jobs_for(by).filter(pk__lt=before) if before else jobs_for(by)
     keys = list(found.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1])
-    jobs = list(jobs_for(by).filter(pk__in=keys[:PAGE]).select_related("batch__retraction").with_counts())
+    jobs = list(jobs_for(by).filter(pk__in=keys[:PAGE]).with_counts())
     jobs.sort(key=lambda job: -job.pk)
     return jobs, keys[PAGE - 1] if len(keys) > PAGE else None
 
@@ -192,6 +194,7 @@ def consequences(batch: Batch) -> Consequences:
 
 def described(job: Job) -> dict[str, Any]:
     """Return what the API says of a job that has its counts annotated."""
+    retraction: Retraction | None = getattr(job.batch, "retraction", None)
     return {
         "job": job.pk,
         "state": job.state,
@@ -206,4 +209,5 @@ def described(job: Job) -> dict[str, Any]:
         "error": job.error,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
+        "retracted_at": retraction.at if retraction else None,
     }

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from pytest_django.fixtures import Settings
 from ingest import jobs, mappings, pipeline
 from ingest.mapping import parsed
 from ingest.models import Job
-from review.models import Licence, Rights, Scope, Source, Token, User
+from review.models import Licence, Retraction, Rights, Scope, Source, Token, User
 from review.text.rules import RULES, Kind
 
 if TYPE_CHECKING:
@@ -178,6 +179,18 @@ def test_an_import_is_paused_resumed_and_cancelled(gao: User, lin: User) -> None
     assert client.get(f"{address}cancel/").status_code == 405
     assert bearing(lin).post(f"{address}resume/").status_code == 403
     assert client.post(f"{JOBS}999999/pause/").status_code == 404
+
+
+def test_an_import_that_was_taken_back_says_when(gao: User) -> None:
+    client = bearing(gao)
+    address = post(client).headers["Location"]
+    pipeline.run(Job.objects.get().pk)
+    assert client.get(address).json()["retracted_at"] is None
+    retraction = jobs.retract(Job.objects.get(), by=gao)
+    said = client.get(address).json()
+    assert (said["state"], said["new"]) == ("done", 1)
+    assert datetime.fromisoformat(said["retracted_at"]) == Retraction.objects.get(pk=retraction.pk).at
+    assert client.get(JOBS).json()["jobs"] == [said]
 
 
 def test_rules_are_switched_on_for_an_import(gao: User) -> None:
