@@ -241,7 +241,12 @@ class Job(models.Model):
             message: str = REASONS[self.error_code] % self.error_parameters
             return message.strip()
         faults = UNREADABLE | prompts.FAULTS
-        return explain(faults[self.error_code], "", self.error_parameters, get_language() or "")
+        return self.named(explain(faults[self.error_code], "", self.error_parameters, get_language() or ""))
+
+    def named(self, sentence: str) -> str:
+        """Put before the reason why a file cannot be read the name of the file, where it does not say it itself."""
+        name = str(self.error_parameters.get("file", ""))
+        return f"{name}: {sentence}" if name and name not in sentence else sentence
 
     def unknown_keys(self) -> Counter[str]:
         """How often each key occurred that the format does not know."""

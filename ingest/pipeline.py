@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ingest.mapping import FieldMapping
     from ingest.models import JobQuerySet
     from review.models import Source
+    from review.text.strict import Parameters
 
 logger = logging.getLogger(__name__)
 
@@ -261,9 +262,16 @@ def _recognise(job: Job) -> None:
         try:
             found = recognise(upload.path, format=job.format or None, encoding=job.encoding or None)
         except Unreadable as error:
-            raise Unreadable(error.code, error.pointer, **{**error.parameters, "name": upload.name}) from error
+            raise Unreadable(error.code, error.pointer, **_named(upload, error.parameters)) from error
         upload.format, upload.container, upload.encoding = found.format, found.container, found.encoding
         upload.save(update_fields=["format", "container", "encoding"])
+
+
+def _named(upload: Upload, parameters: "Parameters") -> dict[str, str | int]:
+    """Say which file is meant, by its name for people where the reader had only the one it is stored under."""
+    stored, shown = upload.path.name, upload.name
+    named = {key: shown if key == "name" and value == stored else value for key, value in parameters.items()}
+    return named | {"file": shown}
 
 
 def _read_alone(job: Job, stages: Stages, should_stop: Callable[[], bool], on_chunk: OnChunk) -> Outcome:

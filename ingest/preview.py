@@ -200,9 +200,7 @@ def trouble_of(job: "Job") -> str:
     """Say why a job stands still and what to do; empty when nothing is wrong."""
     if job.error_code not in UNREADABLE:
         return job.error
-    name = job.error_parameters.get("name", "")
-    sentence = explained(job.error_code, job.error_parameters)
-    return f"{name}: {sentence}" if name and name not in sentence else sentence
+    return job.named(explained(job.error_code, job.error_parameters))
 
 
 def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as above

@@ -319,6 +319,18 @@ def test_a_failed_job_says_why_and_can_go_on(gao: User) -> None:
     assert job.state == Job.State.QUEUED
 
 
+def test_two_columns_of_one_name_are_told_with_the_name_and_the_file(gao: User) -> None:
+    client = signed_in(gao)
+    job = submitted(client, sent("问题,答案\n花为什么香？,为了引来昆虫。\n".encode(), "dupcols.csv"))
+    path = job.uploads.get().path
+    path.write_bytes("问题,问题,答案\n花为什么香？,香不香？,为了引来昆虫。\n".encode())
+    pipeline.run(job.pk)
+    job.refresh_from_db()
+    sentence = "dupcols.csv: Two columns are called 问题."
+    assert job.error.startswith(sentence)
+    assert sentence in text(client.get(f"/ingest/jobs/{job.pk}/"))
+
+
 def test_stopping_is_confirmed_on_a_page_that_says_what_it_means(gao: User, settings: Settings) -> None:
     settings.INGEST_CHUNK_RECORDS = 1
     client = signed_in(gao)
