@@ -16,7 +16,7 @@ from ingest.document import UNREADABLE, Unreadable
 from ingest.mapping import proposed
 from ingest.overview import FORMAT_NAMES
 from ingest.parts import File
-from ingest.portions import CHUNK_BYTES, Portion, portions
+from ingest.portions import Portion, portions
 from ingest.readers import READERS, first_fields, recognise
 from ingest.stages import Stages
 from ingest.thresholds import Thresholds
@@ -66,8 +66,14 @@ ON_A_PAGE = {
         "No format fits the records of the file; the first has the keys: %(keys)s. Choose the format, or bring the "
         "records into one of these: %(known)s."
     ),
+    "archive_cut_off": _(
+        "The %(kind)s file is cut off. What stands before the cut is taken in; send the whole file to add the rest."
+    ),
+    "archive_damaged": _(
+        "The %(kind)s file is damaged. What stands before the damage is taken in; pack the file again and send it anew."
+    ),
 }
-"""What `UNREADABLE` says with the options of a command, in the words of a page."""
+"""What `UNREADABLE` says with the options of a command, or of an import, in the words of a page to look at files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +88,17 @@ class Given:
 
 @dataclass(slots=True)
 class Look:
-    """What one file looks like; `trouble` says why it cannot be read and what to do, `guess` names an encoding."""
+    """What one file looks like; `trouble` says why it cannot be read and what to do, `guess` names an encoding.
+
+    `broken` says why only its beginning can be read, and `records` how many it holds where all of that was counted.
+    """
 
     file: Given
     found: "Recognised | None" = None
     trouble: str = ""
     guess: str = ""
+    broken: str = ""
+    records: int | None = None
 
 
 @dataclass(slots=True)
@@ -159,7 +170,9 @@ def look_at(  # noqa: PLR0913  what a look depends on
             preview.is_whole = False
             break
         try:
-            _add(preview, look, _first_portion(look, stages), ledger)
+            portion = _first_portion(look, stages)
+            _add(preview, look, portion, ledger)
+            _add_break(preview, look, portion)
         except Unreadable as error:
             look.trouble = explained(error.code, error.parameters)
     preview.trials = tried(_texts(preview, stages), sampled=[rule])
@@ -205,7 +218,8 @@ def trouble_of(job: "Job") -> str:
 
 def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as above
     try:
-        return Look(file, recognise(file.path, format=format or None, encoding=encoding or None))
+        found = recognise(file.path, format=format or None, encoding=encoding or None)
+        return Look(file, found, broken=explained(found.broken.code, found.broken.parameters) if found.broken else "")
     except Unreadable as error:
         guess = str(error.parameters.get("guess", ""))
         return Look(file, trouble=explained(error.code, error.parameters), guess=guess)
@@ -232,5 +246,12 @@ def _add(preview: Preview, look: Look, portion: Portion | None, ledger: intake.L
     refusals = portion.refusals[: SHOWN_REFUSALS - len(preview.refusals)]
     preview.refusals += [(look.file.name, refusal) for refusal in refusals]
     preview.unknown_keys.update(portion.named_keys)
-    if portion.read >= settings.INGEST_CHUNK_RECORDS or portion.size >= CHUNK_BYTES:
+    if portion.is_full(settings.INGEST_CHUNK_RECORDS):
         preview.is_whole = False
+
+
+def _add_break(preview: Preview, look: Look, portion: Portion | None) -> None:
+    """Say of a file that breaks off behind how many records, where the first portion holds all that can be read."""
+    if look.broken and portion is not None:
+        preview.is_whole = False
+        look.records = None if portion.is_full(settings.INGEST_CHUNK_RECORDS) else portion.read

@@ -79,6 +79,8 @@ class Recognised:
     encoding: str
     is_empty: bool = False
     """The file holds nothing, or nothing but white space and a byte order mark."""
+    broken: Unreadable | None = None
+    """Why reading will end early, where that shows at the beginning; what stands before can be read."""
 
 
 def recognise(
@@ -95,7 +97,7 @@ def recognise(
     """
     if format is not None and format not in READERS:
         raise Unreadable("unknown_format", format=printable(format), known=", ".join(READERS))
-    sample, is_whole, packing = _sample(Path(path))
+    sample, is_whole, packing, broken = _sample(Path(path))
     ending = f".{packing}" if packing else ""
     if sample.startswith(parquet.MAGIC):
         return _parquet(Path(path), format, packing)
@@ -103,9 +105,9 @@ def recognise(
     text = sample if found == "utf-8" else sample.decode(found, "replace").encode()
     text = text.removeprefix(codecs.BOM_UTF8)
     if not text or text.isspace():
-        return Recognised(format or DEFAULT_FORMAT, f"jsonl{ending}", found, is_empty=is_whole)
+        return Recognised(format or DEFAULT_FORMAT, f"jsonl{ending}", found, is_empty=is_whole, broken=broken)
     container = _container(text, is_whole=is_whole)
-    return Recognised(format or _format(text, container), container + ending, found)
+    return Recognised(format or _format(text, container), container + ending, found, broken=broken)
 
 
 class Field(NamedTuple):
@@ -162,33 +164,34 @@ def _text_in(value: object) -> str:
     return text if isinstance(text, str) and (not text.isascii() or " " in text.strip()) else ""
 
 
-def _sample(path: Path) -> tuple[bytes, bool, str]:
-    """The beginning of what the file holds, whether that is all of it, and how the file is packed."""
+def _sample(path: Path) -> tuple[bytes, bool, str, Unreadable | None]:
+    """The beginning of what the file holds, whether that is all of it, how the file is packed, and what is broken."""
     try:
         if path.exists() and not path.is_file():
             raise Unreadable("not_a_file", name=printable(path.name))
         with path.open("rb") as file:
             packing = compression.packing(file.read(max(map(len, compression.MAGIC))))
             file.seek(0)
-            sample = _beginning(compression.unpacked(file, packing) if packing else file)
+            sample, broken = _beginning(compression.unpacked(file, packing) if packing else file)
     except (OSError, ValueError) as error:
         if isinstance(error, Unreadable):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise Unreadable("cannot_open", name=printable(path.name), reason=printable(reason)) from None
-    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES, packing
+    return sample[:SAMPLE_BYTES], len(sample) <= SAMPLE_BYTES and broken is None, packing, broken
 
 
-def _beginning(stream: encodings.ByteSource) -> bytes:
-    """The first bytes of a stream; of one that is damaged further on, those before: the job says so in its place."""
-    sample = bytearray()
+def _beginning(stream: encodings.ByteSource) -> tuple[bytes, Unreadable | None]:
+    """The first bytes of a stream; of one that is damaged further on, those before, and what is wrong with it."""
+    sample, broken = bytearray(), None
     try:
         while len(sample) <= SAMPLE_BYTES and (block := stream.read(SAMPLE_BYTES + 1 - len(sample))):
             sample += block
-    except Unreadable:
+    except Unreadable as error:
         if not sample:
             raise
-    return bytes(sample)
+        broken = error
+    return bytes(sample), broken
 
 
 def _parquet(path: Path, format: str | None, packing: str) -> Recognised:  # noqa: A002 -- as above

@@ -1,9 +1,12 @@
+import gzip
 import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from random import randbytes
 
 import pytest
+import zstandard
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import translation
@@ -180,6 +183,36 @@ def test_formats_are_called_in_the_trouble_as_in_the_list_beside_it(gao: User) -
     names = [str(name) for value, name in page.context["form"].fields["format"].choices if value]
     assert len(names) == len(READERS)
     assert f"bring the records into one of these: {' · '.join(names)}." in page.context["preview"].looks[0].trouble
+
+
+@pytest.mark.parametrize("kind", ["gzip", "Zstandard"])
+def test_a_packed_file_that_is_cut_off_is_not_called_whole(kind: str, gao: User) -> None:
+    client = signed_in(gao)
+    whole = lines(*(f"第{number}问？{randbytes(2000).hex()}" for number in range(100)))
+    packed = gzip.compress(whole) if kind == "gzip" else zstandard.compress(whole)
+    page = client.get(upload(client, sent(packed[: len(packed) // 2], "trunc.jsonl")))
+    preview = page.context["preview"]
+    assert 0 < preview.counts["read"] == preview.looks[0].records < 100
+    assert not preview.is_whole
+    assert preview.is_readable
+    assert f"The {kind} file is cut off. What stands before the cut is taken in;" in text(page)
+    assert f"{preview.counts['read']} records stand before the break." in text(page)
+    assert f"The first {preview.counts['read']} records: what would become of them" in text(page)
+    job = done(client, sent(packed[: len(packed) // 2], "trunc.jsonl"))
+    assert job.error_code == "archive_cut_off"
+    assert Record.objects.filter(batch=job.batch).count() == preview.counts["new"]
+    page = client.get(upload(client, sent(packed, "whole.jsonl")))
+    assert page.context["preview"].is_whole
+    assert "cut off" not in text(page)
+
+
+def test_the_look_at_the_beginning_of_a_file_that_is_cut_off_says_so(gao: User, settings: Settings) -> None:
+    settings.INGEST_CHUNK_RECORDS = 5
+    whole = lines(*(f"第{number}问？{randbytes(2000).hex()}" for number in range(100)))
+    page = signed_in(gao).get(upload(signed_in(gao), sent(gzip.compress(whole)[:100_000])))
+    assert "The gzip file is cut off." in text(page)
+    assert "before the break" not in text(page)
+    assert "The first 5 records" in text(page)
 
 
 def test_another_encoding_is_one_click_away(gao: User) -> None:
