@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db.models import Count, Exists, Field, OuterRef, Prefetch
 from django.utils.translation import gettext_lazy as _
 
+from ingest.document import UNREADABLE
 from ingest.models import COUNTS, Chunk, Job, Reject, Upload
 from review import access
 from review.models import Batch, Claim, Decision, Flag, Record, Retraction, Rights, State
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 PAGE = 25
 SHOWN_REJECTS = 50
 FLAGS_KEPT_SECONDS = 60
+OF_THE_DISK = {"cannot_open", "not_a_file"}
+"""Why a file cannot be read, but may be another time."""
 
 
 FORMAT_NAMES = {
@@ -141,6 +144,13 @@ def counts(job: Job) -> list[CountOf]:
 def rights(job: Job) -> Rights | None:
     """Return what is decided for the records of a job that say nothing of their own: by the import, else the source."""
     return job.batch.rights or job.source.rights
+
+
+def can_go_on(job: Job) -> bool:
+    """Tell whether it can help to resume a job that has ended: not where its files are gone, or as faulty as before."""
+    if job.state == Job.State.DONE or any(upload.removed_at for upload in job.uploads.all()):
+        return False
+    return job.error_code not in UNREADABLE.keys() - OF_THE_DISK
 
 
 def rejects(job: Job) -> "QuerySet[Reject]":

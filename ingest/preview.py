@@ -30,6 +30,8 @@ from review.text.strict import explain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django_stubs_ext import StrOrPromise
+
     from ingest.document import Refusal
     from ingest.mapping import FieldMapping
     from ingest.models import Job
@@ -74,6 +76,32 @@ ON_A_PAGE = {
     ),
 }
 """What `UNREADABLE` says with the options of a command, or of an import, in the words of a page to look at files."""
+
+ON_A_JOB = {
+    "other_encoding": _("The file is not UTF-8 but looks like %(guess)s. Upload it again with that encoding."),
+    "not_utf8": _(
+        "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. It looks like %(guess)s: "
+        "upload it again with that encoding."
+    ),
+    "partly_utf8": _(
+        "Most of the file is UTF-8, but %(number)s of its first lines are not and look like %(foreign)s, the first of "
+        "them line %(line)s, at byte %(byte)s. Mend the file and upload it again; or upload it as it is and take the "
+        "lines in UTF-8 alone: the others are then found among the rejects."
+    ),
+    "not_utf8_nor_known": _(
+        "The file is not UTF-8: the first fault is in line %(line)s, at byte %(byte)s. Upload it again with its "
+        "encoding, or saved as UTF-8."
+    ),
+    "not_in_encoding": _(
+        "The file cannot be read as %(encoding)s: the first fault is in line %(line)s. Upload it again with another "
+        "encoding."
+    ),
+    "unknown_shape": _(
+        "No format fits the records of the file; the first has the keys: %(keys)s. Upload it again with its format, or "
+        "with the records in one of these: %(known)s."
+    ),
+}
+"""The same in the words of a page about an import, on which nothing of how the files are read can be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +228,11 @@ def proposal(preview: Preview) -> str:
     return written(proposed((each.name for each in preview.fields), texts=texts)) if preview.fields else ""
 
 
-def explained(code: str, parameters: "Parameters") -> str:
+def explained(code: str, parameters: "Parameters", words: "Mapping[str, StrOrPromise]" = ON_A_PAGE) -> str:
     """Say why a file cannot be read and what to do on a page about it, in the language in use."""
-    if code in ON_A_PAGE:
+    if code in words:
         known = " · ".join(str(FORMAT_NAMES.get(name, name)) for name in READERS)
-        sentence: str = ON_A_PAGE[code] % {**parameters, "known": known}
-        return sentence
+        return str(words[code] % {**parameters, "known": known})
     return explain(UNREADABLE[code], "", parameters, get_language() or "")
 
 
@@ -213,7 +240,7 @@ def trouble_of(job: "Job") -> str:
     """Say why a job stands still and what to do; empty when nothing is wrong."""
     if job.error_code not in UNREADABLE:
         return job.error
-    return job.named(explained(job.error_code, job.error_parameters))
+    return job.named(explained(job.error_code, job.error_parameters, ON_A_JOB))
 
 
 def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as above

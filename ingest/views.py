@@ -271,6 +271,12 @@ def _address(job: Job) -> str:
     return reverse("ingest:job", args=[job.pk])
 
 
+def _to_upload_again(job: Job) -> str:
+    """Return the address at which the files of a job are sent again, with the encoding that they seem to be in."""
+    said = {"source": job.source.slug, "format": job.format, "encoding": job.error_parameters.get("guess", "")}
+    return reverse("ingest:new", query={name: value for name, value in said.items() if value})
+
+
 def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 200) -> HttpResponse:
     rejects = overview.rejects(job)
     context = {
@@ -280,6 +286,8 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
         "workers": workers.expected_for(job),
         "rights": overview.rights(job),
         "trouble": preview.trouble_of(job),
+        "can_go_on": overview.can_go_on(job),
+        "again": _to_upload_again(job),
         "problem": problem,
     }
     if not (request.htmx and job.is_open):

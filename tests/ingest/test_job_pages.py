@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from ingest import jobs, pipeline, staging, thresholds, workers
+from ingest import jobs, pipeline, preview, staging, thresholds, workers
 from ingest.management.commands.ingest import _notices
 from ingest.models import Job
 from ingest.readers import CONTAINERS
@@ -308,12 +308,62 @@ def test_a_job_behind_another_says_so(gao: User) -> None:
     assert "The workers do another import first" in text(client.get(f"/ingest/jobs/{second.pk}/"))
 
 
-def test_a_failed_job_says_why_and_can_go_on(gao: User) -> None:
-    client = signed_in(gao)
-    job = jobs.submit(source=Source.objects.get(slug="mba"), files=[("x.png", BytesIO(b"\x89PNG\r\n\x1a\n"))], by=gao)
+def failed(gao: User, content: bytes, name: str = "a.jsonl") -> Job:
+    job = jobs.submit(source=Source.objects.get(slug="mba"), files=[(name, BytesIO(content))], by=gao)
     pipeline.run(job.pk)
-    page = text(client.get(f"/ingest/jobs/{job.pk}/"))
+    job.refresh_from_db()
+    assert job.state == Job.State.FAILED
+    return job
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+GO_ON, UPLOAD_AGAIN = "Go on with it", "Upload again"
+
+
+def test_a_job_that_can_never_be_read_says_why_and_is_not_offered_to_go_on(gao: User) -> None:
+    page = text(signed_in(gao).get(f"/ingest/jobs/{failed(gao, PNG, 'x.png').pk}/"))
     assert "x.png: The file is PNG, not a file of records." in page
+    assert GO_ON not in page
+    assert f'<a class="button primary" href="/ingest/new/?source=mba">{UPLOAD_AGAIN}</a>' in page
+
+
+def test_a_job_over_a_file_in_another_encoding_leads_to_an_upload_with_that(gao: User) -> None:
+    client = signed_in(gao)
+    job = failed(gao, ("问题：天为什么是蓝色的？回答：因为散射。" * 9).encode("gb18030"))
+    page = text(client.get(f"/ingest/jobs/{job.pk}/"))
+    assert "It looks like gb18030: upload it again with that encoding." in page
+    assert "look again" not in page
+    assert GO_ON not in page
+    assert 'href="/ingest/new/?source=mba&amp;encoding=gb18030"' in page
+    again = client.get("/ingest/new/?source=mba&encoding=gb18030")
+    assert '<option value="gb18030" selected>' in text(again)
+
+
+@pytest.mark.parametrize("code", sorted(preview.ON_A_JOB))
+def test_a_page_about_an_import_offers_no_choice_that_it_has_not(code: str, gao: User) -> None:
+    job = failed(gao, PNG)
+    told = dict.fromkeys(("guess", "line", "byte", "number", "foreign", "encoding", "keys", "known"), "gb18030")
+    Job.objects.filter(pk=job.pk).update(error_code=code, error_parameters=told)
+    page = text(signed_in(gao).get(f"/ingest/jobs/{job.pk}/"))
+    assert "pload it again" in page
+    assert "--" not in page.split("<main")[1].replace("<!--", "").split("</main")[0]
+
+
+def test_a_job_whose_disk_can_be_mended_is_offered_to_go_on(gao: User) -> None:
+    client = signed_in(gao)
+    job = failed(gao, PNG)
+    for code, parameters in (("disk", {"trouble": "x"}), ("cannot_open", {"name": "a.jsonl", "reason": "x"})):
+        Job.objects.filter(pk=job.pk).update(error_code=code, error_parameters=parameters)
+        assert GO_ON in text(client.get(f"/ingest/jobs/{job.pk}/"))
+    job.uploads.update(removed_at=timezone.now())
+    page = text(client.get(f"/ingest/jobs/{job.pk}/"))
+    assert GO_ON not in page
+    assert UPLOAD_AGAIN in page
+
+
+def test_a_failed_job_can_go_on(gao: User) -> None:
+    client = signed_in(gao)
+    job = failed(gao, PNG, "x.png")
     assert client.post(f"/ingest/jobs/{job.pk}/resume/").status_code == 303
     job.refresh_from_db()
     assert job.state == Job.State.QUEUED
