@@ -128,6 +128,7 @@ class ImportForm(forms.Form):
         strip=True,
         help_text=_("Under this name it is offered for the next files of the source."),
     )
+    mapping_replaces = forms.BooleanField(label=_("Replace the mapping that is kept under this name"), required=False)
 
     use_required_attribute = False
 
@@ -151,7 +152,19 @@ class ImportForm(forms.Form):
         said = super().clean() or {}
         if not said.get("licence") and (said.get("holder") or said.get("evidence")):
             self.add_error("licence", _("Choose the licence that goes with it; “unknown” is one of them."))
+        if not said.get("mapping_replaces") and self._would_replace(said):
+            self.add_error(
+                "mapping_name", _("Another mapping is kept under this name. Choose another name, or replace it.")
+            )
         return said
+
+    def _would_replace(self, said: Mapping[str, Any]) -> bool:
+        """Whether another mapping would be lost that is kept for the source under the name that is given."""
+        mapping, source = said.get("mapping"), said.get("source")
+        if mapping is None or source is None:
+            return False
+        kept = mappings.kept_for(source).filter(name=said.get("mapping_name", "")).first()
+        return kept is not None and kept.spec != dict(mapping.spec)
 
 
 class SubmissionForm(forms.Form):

@@ -248,6 +248,26 @@ def test_of_many_fields_those_with_text_are_shown_and_the_others_counted(
 
 
 @pytest.mark.django_db
+def test_a_mapping_that_is_kept_is_replaced_only_when_asked_for(gao: User, zhihu: Source) -> None:
+    client = signed_in(gao)
+    mappings.keep(parsed({"instruction": "x"}), source=zhihu, name="竹", by=gao)
+    place = upload(client, sent(json.dumps(RECORD, ensure_ascii=False).encode()), source="zhihu")
+    said = {"source": "zhihu", "mapping": json.dumps(SPEC, ensure_ascii=False), "mapping_name": "竹"}
+    assert "mapping_replaces" not in text(client.get(place))
+    answer = client.post(f"{place}submit/", said)
+    assert answer.status_code == 422
+    assert "Another mapping is kept under this name." in text(answer)
+    assert 'name="mapping_replaces"' in text(answer)
+    assert Mapping.objects.get().spec == {"instruction": "x"}
+    assert not Job.objects.exists()
+    assert client.post(f"{place}submit/", said | {"mapping_replaces": "on"}).status_code == 303
+    assert Mapping.objects.get().spec == SPEC
+    again = upload(client, sent(json.dumps(RECORD, ensure_ascii=False).encode()), source="zhihu")
+    client.post(again, {"source": "zhihu", "take": "竹"})
+    assert client.post(f"{again}submit/", said).status_code == 303
+
+
+@pytest.mark.django_db
 def test_a_bad_mapping_is_told_on_the_page_and_imports_nothing(gao: User, zhihu: Source) -> None:
     client = signed_in(gao)
     place = upload(client, sent(json.dumps(RECORD).encode()), source="zhihu")
