@@ -26,6 +26,7 @@ from ingest.readers.facts import MAX_HTML_CHARACTERS
 from ingest.readers.markdown import markdown
 from ingest.readers.piece import Piece
 from review.text.strict import (
+    FAULTS,
     MAX_LABEL_CHARACTERS,
     Fault,
     Faulty,
@@ -53,17 +54,16 @@ ANSWER_NAMES = ("output", "answer", "response", "completion", "reply", "回答",
 
 MAPPING_FAULTS: dict[str, Fault] = {
     "unknown_target": Fault(
-        "The mapping sets {field}, which is none of: {known}.",
-        "映射设置了{field}，可设置的只有：{known}。",
+        "{field} cannot be set by a mapping. It may set: {known}.",
+        "{field}不能由映射设置。可设置的有：{known}。",
     ),
     "unknown_form": Fault(
-        "The mapping gives {field} a value of no known form. Give the name of a field, or an object with one of: "
-        "{known}.",
-        "映射中{field}的写法无法识别。请写字段名，或写含有以下之一的对象：{known}。",
+        "{field} has a value of no known form. Give the name of a field, or an object with one of: {known}.",
+        "{field}的写法无法识别。请写字段名，或写含有以下之一的对象：{known}。",
     ),
     "wrong_value": Fault(
-        "In the mapping {field} must be {expected}, and is {found}.",
-        "映射中{field}必须是{expected}，这里却是{found}。",
+        "{field} must be {expected}, and is {found}.",
+        "{field}必须是{expected}，这里却是{found}。",
     ),
     "unknown_format": Fault(
         "The mapping names the format {name}. Known are: {known}.",
@@ -74,6 +74,50 @@ MAPPING_FAULTS: dict[str, Fault] = {
         "映射没有设置任何内容。请至少设置 instruction，或指定 format。",
     ),
 }
+JSON_FAULTS: dict[str, Fault] = {
+    "line_too_long": Fault("It is longer than {limit} bytes. Shorten it.", "映射超过 {limit} 字节。请缩短。"),
+    "not_utf8": Fault(
+        "Byte {byte} of it is not UTF-8. Save it as UTF-8.",
+        "映射的第 {byte} 个字节不是 UTF-8。请另存为 UTF-8。",
+    ),
+    "cesu_8": Fault(
+        "From byte {byte} on it writes a character as two surrogates (CESU-8). Save it as UTF-8.",
+        "映射从第 {byte} 个字节起用代理对写一个字符（CESU-8）。请另存为 UTF-8。",
+    ),
+    "byte_order_mark": Fault(
+        "Two byte order marks stand before it. Remove them.",
+        "映射前有两个字节顺序标记（BOM）。请删除。",
+    ),
+    "too_deep": Fault(
+        "It is nested more than {limit} levels deep. Flatten it.",
+        "映射嵌套超过 {limit} 层。请减少嵌套。",
+    ),
+    "truncated": Fault(
+        "It ends before it is complete: a quote or a bracket is not closed. Restore the missing end.",
+        "映射不完整：引号或括号没有闭合。请补全缺失的结尾。",
+    ),
+    "more_than_one": Fault(
+        "Something follows it from character {column} on. Give one object in braces and nothing else.",
+        "从第 {column} 个字符起，映射之后还有其他内容。请只写一个花括号对象。",
+    ),
+    "syntax": Fault(
+        "It is not valid JSON from character {column} on. Correct it there.",
+        "从第 {column} 个字符起不是有效的 JSON。请在该处修正。",
+    ),
+    "holds_nul": Fault("It holds a NUL character (U+0000). Remove it.", "映射含有 NUL 字符（U+0000）。请删除。"),
+    "not_an_object": Fault(
+        "It must be an object in braces, and is {found}.",
+        "映射必须是花括号中的对象，这里却是{found}。",
+    ),
+}
+"""What is said of a mapping where the parser speaks of a record, after a sentence that names the mapping."""
+
+_OF_THE_WHOLE: dict[str, tuple[str, dict[str, str]]] = {
+    "nul": ("holds_nul", {}),
+    "lone_surrogate": ("not_an_object", {"found": "string"}),
+    "not_finite": ("not_an_object", {"found": "number"}),
+}
+"""What faults that name a field come to where they have none: they are those of all that was given."""
 
 type Value = Callable[[shape.Record, Document], list[str]]
 """The texts that a value comes to in a record; none where the record has nothing there."""
@@ -83,6 +127,12 @@ class BadMapping(Faulty):
     """A mapping that cannot be used; its codes are the keys of ``MAPPING_FAULTS``."""
 
     faults = MappingProxyType(MAPPING_FAULTS)
+
+
+class NotJson(Malformed):
+    """A mapping that is no clean JSON object; its codes are the keys of ``FAULTS`` and ``JSON_FAULTS``."""
+
+    faults = FAULTS | JSON_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +159,14 @@ class FieldMapping:
 
 
 def read(body: bytes) -> FieldMapping:
-    """The mapping that a file or a form holds as JSON; raises ``BadMapping`` or, for what is no JSON, ``Malformed``."""
-    return parsed(parse_object(body.strip().removeprefix(b"\xef\xbb\xbf"), limit=MAX_BYTES))
+    """The mapping that a file or a form holds as JSON; raises ``BadMapping`` or, for what is no JSON, ``NotJson``."""
+    try:
+        spec = parse_object(body.strip().removeprefix(b"\xef\xbb\xbf"), limit=MAX_BYTES)
+    except Malformed as fault:
+        found = fault.code, fault.parameters
+        code, parameters = found if fault.pointer else _OF_THE_WHOLE.get(fault.code, found)
+        raise NotJson(code, fault.pointer, **parameters) from fault
+    return parsed(spec)
 
 
 def parsed(spec: Mapping[str, object]) -> FieldMapping:

@@ -2,21 +2,23 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 
 from ingest import mappings
 from ingest.document import NO_METADATA, Document
-from ingest.mapping import TARGETS, BadMapping, FieldMapping, parsed, proposed, read
+from ingest.mapping import JSON_FAULTS, MAPPING_FAULTS, TARGETS, BadMapping, FieldMapping, parsed, proposed, read
 from ingest.models import Job, Mapping
 from ingest.preview import SHOWN_FIELDS
 from ingest.readers import READERS
 from review.models import Record, Source, User
 from review.refused import Refused
-from review.text.strict import Malformed
+from review.text.strict import Fault, Malformed
 from tests.ingest.importing import counts, imported
 from tests.ingest.pages import sent, signed_in, text, upload
 
@@ -137,6 +139,48 @@ def test_a_bad_mapping_says_what_is_wrong_and_where(spec: dict[str, Any], code: 
 def test_what_is_no_object_is_no_mapping(body: bytes) -> None:
     with pytest.raises(Malformed):
         read(body)
+
+
+@pytest.mark.parametrize(
+    ("given", "english", "chinese"),
+    [
+        ('{"instruction": "a"', "It ends before it is complete", "映射不完整"),
+        ("instruction: a", "It is not valid JSON from character 1 on.", "从第 1 个字符起不是有效的 JSON。"),
+        ("[]", "It must be an object in braces, and is a list.", "映射必须是花括号中的对象，这里却是列表。"),
+        ("NaN", "It must be an object in braces, and is a number.", "映射必须是花括号中的对象，这里却是数字。"),
+        ("{}{}", "Something follows it from character 3 on.", "从第 3 个字符起，映射之后还有其他内容。"),
+        ("[" * 99, "It is nested more than 64 levels deep.", "映射嵌套超过 64 层。"),
+        ("\ufeff\ufeff{}", "Two byte order marks stand before it.", "映射前有两个字节顺序标记（BOM）。"),
+        ('{"a": "\x00"}', "It holds a NUL character", "映射含有 NUL 字符"),
+        ('{"a": "\\u0000"}', "The field /a holds a NUL character", "字段 /a 含有 NUL 字符"),
+        ('{"a": 1, "a": 2}', "The field /a is given more than once.", "字段 /a 出现多次。"),
+        ('{"instruction": 7}', "The field /instruction has a value of no known", "字段 /instruction 的写法无法识别。"),
+        ('{"Instruction": "a"}', "The field /Instruction cannot be set", "字段 /Instruction 不能由映射设置。"),
+        (
+            '{"instruction": {"constant": 7}}',
+            "The field /instruction/constant must be",
+            "字段 /instruction/constant 必须",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_mapping_is_worded_for_one(given: str, english: str, chinese: str) -> None:
+    for language, opening, sentence in (
+        ("en", "The mapping cannot be used. ", english),
+        ("zh-hans", "映射无法使用。", chinese),
+    ):
+        with translation.override(language), pytest.raises(Refused) as caught:
+            mappings.checked(given)
+        message = str(caught.value)
+        assert message.startswith(f"{opening}{sentence}")
+        assert not re.search("record|记录|line|The field .* The field", message)
+
+
+@pytest.mark.parametrize("fault", [*JSON_FAULTS.values(), *MAPPING_FAULTS.values()])
+def test_no_sentence_about_a_mapping_names_a_field_within_another(fault: Fault) -> None:
+    assert "{field}" not in fault.english[1:]
+    assert "{field}" not in fault.chinese[1:]
+    assert "ecord" not in fault.english
+    assert "记录" not in fault.chinese
 
 
 def test_a_proposal_is_a_mapping() -> None:
