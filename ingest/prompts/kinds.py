@@ -19,11 +19,11 @@ MAX_CHARACTERS = 300
 FAULTS: dict[str, Fault] = {
     "too_few": Fault(
         "The kind “{kind}” has {number} templates. Give at least {least}: one wording would be learned by heart.",
-        "“{kind}”只有 {number} 个模板。请至少写 {least} 个：措辞单一会被模型死记。",
+        "“{kind_zh}”只有 {number} 个模板。请至少写 {least} 个：措辞单一会被模型死记。",
     ),
     "too_many": Fault(
         "The kind “{kind}” has {number} templates; {most} are allowed.",
-        "“{kind}”有 {number} 个模板，最多允许 {most} 个。",
+        "“{kind_zh}”有 {number} 个模板，最多允许 {most} 个。",
     ),
     "repeated": Fault(
         "The template “{template}” is there twice.",
@@ -43,7 +43,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "unknown_slot": Fault(
         "The template “{template}” has a slot {{{slot}}} that “{kind}” cannot fill. Slots there are: {known}.",
-        "模板“{template}”中的槽位 {{{slot}}} 无法由“{kind}”填写。可用的槽位：{known}。",
+        "模板“{template}”中的槽位 {{{slot}}} 无法由“{kind_zh}”填写。可用的槽位：{known}。",
     ),
     "no_title": Fault(
         "The template “{template}” does not say what it asks about. Use one of {known}.",
@@ -55,14 +55,14 @@ FAULTS: dict[str, Fault] = {
     ),
     "unknown_kind": Fault(
         "There is no kind “{kind}” for this source. Kinds there are: {known}.",
-        "这个来源没有“{kind}”这一类。可用的类别：{known}。",
+        "这个来源没有“{kind}”这一类。可用的类别：{known_zh}。",
     ),
     "not_templates": Fault(
         "The templates of “{kind}” are not a list of texts.",
-        "“{kind}”的模板不是文本列表。",
+        "“{kind_zh}”的模板不是文本列表。",
     ),
 }
-"""Every reason for which templates are refused, by its stable code."""
+"""Every reason for which templates are refused, by its stable code; the kind is named as the reader calls it."""
 
 
 class Unsound(Faulty):
@@ -106,6 +106,11 @@ class Kind:
         facts = tuple(name for name in FROM_FACTS if name in self.needs)
         return (*FROM_TITLE, *answer, *facts)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What it is called in the two languages in which a fault is told."""
+        return {"kind": self.english, "kind_zh": self.chinese}
+
     def label(self, language: str) -> str:
         """What it is called for people."""
         return self.chinese if language.lower().startswith("zh") else self.english
@@ -125,16 +130,17 @@ def kinds_of(slug: str, changed: Mapping[str, Sequence[str]]) -> tuple[Kind, ...
     shipped = {kind.name: kind for kind in shipped_for(slug)}
     for name in changed:
         if name not in shipped:
-            raise Unsound("unknown_kind", kind=name, known=", ".join(shipped))
+            known, known_zh = zip(*(kind.labels.values() for kind in shipped.values()), strict=True)
+            raise Unsound("unknown_kind", kind=name, known=", ".join(known), known_zh="、".join(known_zh))
     return tuple(_reworded(kind, changed[name]) if name in changed else kind for name, kind in shipped.items())
 
 
 def check_wordings(kind: Kind) -> None:
     """Refuse templates that could make a faulty question, or too few of them. Raises Unsound."""
     if len(kind.templates) < FEWEST:
-        raise Unsound("too_few", kind=kind.name, number=len(kind.templates), least=FEWEST)
+        raise Unsound("too_few", **kind.labels, number=len(kind.templates), least=FEWEST)
     if len(kind.templates) > MOST:
-        raise Unsound("too_many", kind=kind.name, number=len(kind.templates), most=MOST)
+        raise Unsound("too_many", **kind.labels, number=len(kind.templates), most=MOST)
     for template in kind.templates:
         _check(template, kind)
         if kind.templates.count(template) > 1:
@@ -151,7 +157,7 @@ def _check(template: str, kind: Kind) -> None:
         raise Unsound("braces", template=template)
     for slot in slots:
         if slot not in kind.slots:
-            raise Unsound("unknown_slot", template=template, slot=slot, kind=kind.name, known=_named(kind.slots))
+            raise Unsound("unknown_slot", template=template, slot=slot, **kind.labels, known=_named(kind.slots))
     if not set(FROM_TITLE).intersection(slots):
         raise Unsound("no_title", template=template, known=_named(FROM_TITLE))
     for before, slot, after in zip(literal, slots, literal[1:], strict=False):
@@ -165,7 +171,7 @@ def _named(slots: Sequence[str]) -> str:
 
 def _reworded(kind: Kind, templates: object) -> Kind:
     if not isinstance(templates, list) or not all(isinstance(template, str) for template in templates):
-        raise Unsound("not_templates", kind=kind.name)
+        raise Unsound("not_templates", **kind.labels)
     changed = replace(kind, templates=tuple(templates))
     check_wordings(changed)
     return changed

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from ingest import jobs, pipeline, portions, rejects
@@ -323,3 +324,12 @@ def test_job_of_a_source_with_unsound_templates_fails_with_the_reason() -> None:
     job = imported(TEN, source="mba")
     assert (job.state, job.error_code, counts(job)) == ("failed", "doubled_marks", {})
     assert "bring their own" in job.error
+
+
+def test_a_job_that_failed_before_kinds_had_two_names_is_told_all_the_same() -> None:
+    job = submitted(TEN, source="mba")
+    for code in ("too_few", "unknown_kind"):
+        told = {"kind": "concept", "number": 2, "least": 5, "known": "concept, entry"}
+        Job.objects.filter(pk=job.pk).end(Job.State.FAILED, error_code=code, **told)
+        with translation.override("zh-hans"):
+            assert "concept" in fresh(job).error

@@ -74,6 +74,29 @@ def test_fault_is_shown_at_its_field_in_the_language_of_the_reader(
     assert mba.templates == {}
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "The kind “book review” has 2 templates."), ("zh-hans", "“书评”只有 2 个模板。")],
+)
+def test_a_kind_is_called_as_the_field_above_calls_it(manager: Client, language: str, sentence: str) -> None:
+    typed = {kind.name: "\n".join(kind.templates) for kind in prompts.shipped_for("douban")}
+    typed |= {"book-review": "\n".join(FIVE[:2]), "seen": "{}"}
+    address = reverse("ingest:templates", args=["douban"])
+    answer = manager.post(address, typed, headers={"Accept-Language": language})
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("broken", [{"concept": FIVE[:2]}, {"concept": FIVE * 9}, {"concept": [1]}, {"nothing": FIVE}])
+def test_no_kind_is_told_by_its_inner_name(broken: dict[str, Any], language: str) -> None:
+    with pytest.raises(prompts.Unsound) as caught:
+        prompts.kinds_of("mba", broken)
+    message = caught.value.message(language)
+    assert ("concept" if language == "en" else "概念") in message
+    assert ("概念" if language == "en" else "concept") not in message
+
+
 @pytest.mark.parametrize("seen", ['{"concept": []}', "", "not json", "[" * 5000])
 def test_change_of_somebody_else_is_not_overwritten(manager: Client, mba: Source, seen: str) -> None:
     answer = manager.post(ADDRESS, sent(concept="\n".join(FIVE), seen=seen))
