@@ -93,6 +93,11 @@ def find(key: UUID, *, by: "User") -> Staging | None:
     return staging if staging is not None and staging.by == by.pk else None
 
 
+def job_of(key: UUID, *, by: "User") -> Job | None:
+    """Return the import that what the person sent under this key has become."""
+    return Job.objects.filter(staged_as=key, by=by).first()
+
+
 def say(staging: Staging, said: Mapping[str, str]) -> Staging:
     """Keep what the person says of the files."""
     return _save(replace(staging, said=dict(said)))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
+from functools import wraps
 from uuid import UUID
 
 from django.conf import settings
@@ -203,28 +204,41 @@ def _receive(request: Request, *, quota: QuotaHandler) -> HttpResponse:
     return go_to(request, reverse("ingest:staged", args=[staged.key]))
 
 
+def staged_by_key(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Give the view what the person sent under the key; where that is an import by now, or gone, say so instead."""
+
+    @wraps(view)
+    def found(request: Request, key: UUID, **of_address: int) -> HttpResponse:
+        if job := staging.job_of(key, by=request.user):
+            if request.method == "POST":
+                messages.info(request, _("These files are an import already."))
+            return go_to(request, _address(job))
+        staged = staging.find(key, by=request.user)
+        if staged is None:
+            return page(request, "ingest/gone.html", {}, status=404)
+        return view(request, staged, **of_address)
+
+    return found
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_managers
-def look(request: Request, key: UUID) -> HttpResponse:
+@staged_by_key
+def look(request: Request, staged: Staging) -> HttpResponse:
     """Show what was recognised, and what would enter; look again with what was said since, or at samples of a rule."""
-    staged = _staged(request, key)
-    if staged.job is not None:
-        return go_to(request, reverse("ingest:job", args=[staged.job]))
     if request.method != "POST":
         return _show_look(request, staged, ImportForm(staged.said, by=request.user))
     staging.say(staged, _said(request))
     rule = request.POST.get("rule", "")
     samples = f"?rule={rule}#trials" if rule in RULES else ""
-    return go_to(request, reverse("ingest:staged", args=[key]) + samples)
+    return go_to(request, reverse("ingest:staged", args=[staged.key]) + samples)
 
 
 @require_POST
 @for_managers
-def submit(request: Request, key: UUID) -> HttpResponse:
+@staged_by_key
+def submit(request: Request, staged: Staging) -> HttpResponse:
     """Make the files a job."""
-    staged = _staged(request, key)
-    if staged.job is not None:
-        return go_to(request, reverse("ingest:job", args=[staged.job]))
     staged = staging.say(staged, _said(request))
     form = ImportForm(staged.said, by=request.user)
     if not form.is_valid():
@@ -244,18 +258,19 @@ def submit(request: Request, key: UUID) -> HttpResponse:
 
 @require_POST
 @for_managers
-def leave_out(request: Request, key: UUID, number: int) -> HttpResponse:
+@staged_by_key
+def leave_out(request: Request, staged: Staging, number: int) -> HttpResponse:
     """Forget one of several files."""
-    staged = staging.say(_staged(request, key), _said(request))
-    staging.leave_out(staged, number)
-    return go_to(request, reverse("ingest:staged", args=[key]))
+    staging.leave_out(staging.say(staged, _said(request)), number)
+    return go_to(request, reverse("ingest:staged", args=[staged.key]))
 
 
 @require_POST
 @for_managers
-def discard(request: Request, key: UUID) -> HttpResponse:
+@staged_by_key
+def discard(request: Request, staged: Staging) -> HttpResponse:
     """Forget the files."""
-    staging.discard(_staged(request, key))
+    staging.discard(staged)
     messages.info(request, _("The files are discarded; nothing was imported."))
     return go_to(request, reverse("ingest:jobs"))
 
@@ -323,13 +338,6 @@ def _done(request: Request, job: Job, verb: Callable[[], object], said: str) -> 
 def _invite(request: Request, form: ImportForm, *, problem: str = "", status: int = 200) -> HttpResponse:
     context = {"form": form, "problem": problem, "limit": settings.INGEST_MAX_UPLOAD_BYTES, "too_large": _too_large()}
     return page(request, "ingest/new.html", context, status=status)
-
-
-def _staged(request: Request, key: UUID) -> Staging:
-    found = staging.find(key, by=request.user)
-    if found is None:
-        raise Http404
-    return found
 
 
 def _said(request: Request) -> MappingOf[str, str]:

@@ -127,6 +127,8 @@ def test_a_failed_job_leaves_its_rejects_too(tmp_path: Path) -> None:
     result = json.loads(out.getvalue())
     assert (result["state"], result["rejected"]) == ("failed", 9)
     assert len(Path(result["rejects_file"]).read_bytes().splitlines()) == 9
+
+
 @pytest.mark.parametrize("known_of_the_source", [False, True])
 def test_a_licence_said_to_be_unknown_is_warned_of(ten: Path, *, known_of_the_source: bool) -> None:
     if known_of_the_source:

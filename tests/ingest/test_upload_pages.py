@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from random import randbytes
+from uuid import UUID
 
 import pytest
 import zstandard
@@ -15,6 +16,7 @@ from pytest_django.fixtures import Settings
 from ingest import jobs, pipeline, staging, workers
 from ingest.models import Job
 from ingest.readers import READERS
+from ingest.staging import Staging
 from ingest.workers import Workers
 from review import rights
 from review.models import Licence, Record, Rights, Source, User
@@ -349,6 +351,35 @@ def test_discarding_forgets_the_files(gao: User) -> None:
     assert client.post(f"{key}discard/")["Location"] == "/ingest/"
     assert client.get(key).status_code == 404
     assert list(staging.root().iterdir()) == []
+
+
+def test_files_that_were_discarded_in_another_tab_are_said_to_be_gone(gao: User) -> None:
+    client = signed_in(gao)
+    key = upload(client, sent())
+    client.post(f"{key}discard/")
+    for answer in (
+        client.get(key),
+        client.post(key, {"source": "ruozhiba"}),
+        client.post(f"{key}submit/", {"source": "ruozhiba"}),
+        client.post(f"{key}discard/"),
+        client.post(f"{key}files/1/leave-out/", {"source": "ruozhiba"}),
+    ):
+        assert answer.status_code == 404
+        assert "These files are not here any more" in text(answer)
+        assert 'href="/ingest/new/"' in text(answer)
+    assert not Job.objects.exists()
+
+
+def test_files_that_were_imported_in_another_tab_lead_to_the_import(gao: User) -> None:
+    client = signed_in(gao)
+    key = upload(client, sent())
+    job = client.post(f"{key}submit/", {"source": "ruozhiba"})["Location"]
+    assert client.get(key)["Location"] == job
+    for verb in ("submit/", "discard/", "files/1/leave-out/"):
+        assert client.post(f"{key}{verb}", {"source": "ruozhiba"})["Location"] == job
+        assert "These files are an import already." in text(client.get(job))
+    staging.discard(Staging(UUID(key.split("/")[3]), gao.pk))
+    assert client.get(key)["Location"] == job
 
 
 def test_what_nobody_came_back_for_goes_after_a_day(gao: User) -> None:
