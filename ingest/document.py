@@ -65,17 +65,18 @@ class Document(NamedTuple):
     unscored: str = ""
     """Why there is no score although somebody was asked, in a word."""
 
-    def labelled(self, *, minor: Sequence[str], domain: Sequence[str]) -> "Document":
+    def labelled(self, *, minor: Sequence[str], domain: Sequence[str], go_together: bool = False) -> "Document":
         """The same, the labels that it shows itself set behind those that its source has; its own stand if it has any.
 
-        Of several that the source has, only those are taken that the record names: of the rest a person chooses.
+        Of several that do not go together, only those are taken that the record names: of the rest a person chooses.
         """
         minors, domains = self.minor, self.domain
         if minors is None and self.more_minor:
-            usual = [word for word in minor if len(minor) == 1 or any(word in more for more in self.more_minor)]
+            is_whole = go_together or len(minor) == 1
+            usual = [word for word in minor if is_whole or any(word in more for more in self.more_minor)]
             minors = (*usual, *(more for more in self.more_minor if not any(word in more for word in usual)))
         if domains is None and self.more_domain:
-            usual = list(domain) if len(domain) == 1 else []
+            usual = list(domain) if go_together or len(domain) == 1 else []
             domains = tuple(dict.fromkeys((*usual, *self.more_domain)))
         return self._replace(minor=minors, domain=domains)
 

@@ -114,7 +114,9 @@ class Stages:
     def _asked(self, document: Document) -> Document | Refusal:
         """Return the record with a question."""
         if document.more_minor or document.more_domain:
-            document = document.labelled(minor=self.source.minor, domain=self.source.domain)
+            document = document.labelled(
+                minor=self.source.minor, domain=self.source.domain, go_together=self.source.labels_go_together
+            )
         if document.instruction:
             return document
         made = prompts.rendered(self.kinds, document)

@@ -159,7 +159,10 @@ class SourceAdmin(ManagerAdmin):
     def get_fieldsets(self, request: "HttpRequest", obj: Source | None = None) -> Any:  # noqa: ANN401, ARG002
         own = [
             (None, {"fields": ("slug", ("name_zh", "name_en"), ("category", "position"), "address", "is_active")}),
-            (_("what is wanted"), {"fields": ("target", "methods", "answer_from", "major", "minor", "domain")}),
+            (
+                _("what is wanted"),
+                {"fields": ("target", "methods", "answer_from", "major", "minor", "domain", "labels_go_together")},
+            ),
         ]
         return [*own, (_("set on pages of their own"), {"fields": ("rights", "elsewhere")})] if obj else own
 

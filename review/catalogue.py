@@ -32,7 +32,10 @@ def load_catalogue(path: Path = CATALOGUE) -> int:
 def _source(entry: dict[str, Any], position: int, category: Category) -> Source:
     same = {
         name: entry[name]
-        for name in ("slug", "name_zh", "name_en", "target", "major", "minor", "domain", "answer_from")
+        for name in (
+            *("slug", "name_zh", "name_en", "target"),
+            *("major", "minor", "domain", "labels_go_together", "answer_from"),
+        )
     }
     return Source(
         **same,

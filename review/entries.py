@@ -118,8 +118,8 @@ class Prepared(NamedTuple):
 
 def prepared(candidate: Candidate, *, source: "Source") -> Prepared:
     """Do for `add_records` what can be done ahead of it, in another thread or process: it touches no database."""
-    major, minor = _labels(candidate.major, source.major), _labels(candidate.minor, source.minor)
-    domain = _labels(candidate.domain, source.domain)
+    major, minor = _labels(candidate.major, source, "major"), _labels(candidate.minor, source, "minor")
+    domain = _labels(candidate.domain, source, "domain")
     answer_from = source.answer_from if candidate.answer_from is None else candidate.answer_from
     said = (candidate.instruction, candidate.input, candidate.output, candidate.metadata)
     texts = Texts(*said, major, minor, domain, answer_from, source.names)
@@ -181,8 +181,9 @@ def _claims(human_verified: bool | None, copyright_text: str | None, repairs: tu
     return columns, sha256((copyright_text or "").encode()).digest()
 
 
-def _labels(given: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
-    """Return the labels given, else the source's own where it has but one: of several, a person chooses."""
-    if given is None:
-        return usual if len(usual) == 1 else ()
-    return given
+def _labels(given: Sequence[str] | None, source: "Source", kind: str) -> Sequence[str]:
+    """Return the labels given, else the source's own; of several that do not go together, a person chooses."""
+    if given is not None:
+        return given
+    usual: Sequence[str] = getattr(source, kind)
+    return usual if len(usual) == 1 or source.labels_go_together else ()

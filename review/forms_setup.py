@@ -32,7 +32,7 @@ class SourceForm(SourceModelForm):
         model = Source
         fields = (
             *("slug", "name_zh", "name_en", "category", "position", "address", "target", "methods"),
-            *("major", "minor", "domain", "answer_from", "is_active"),
+            *("major", "minor", "domain", "labels_go_together", "answer_from", "is_active"),
         )
         help_texts: ClassVar[dict[str, Any]] = {
             "slug": _("Names the source in commands, addresses and files of releases. It stays as it is for ever."),

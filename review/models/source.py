@@ -83,6 +83,12 @@ class Source(models.Model):
         default=list,
         blank=True,
     )
+    labels_go_together = models.BooleanField(
+        _("labels of a kind go together"),
+        default=False,
+        db_default=False,
+        help_text=_("A candidate without labels gets all of them. Else, of several, a person chooses."),
+    )
     answer_from = models.CharField(_("answers from"), max_length=6, choices=AnswerFrom, blank=True, default="")
     rights = models.ForeignKey(
         "review.Rights",

@@ -188,6 +188,23 @@ def test_the_kind_of_a_question_is_its_label_beside_the_one_of_the_source() -> N
 
 
 @pytest.mark.django_db(transaction=True)
+def test_labels_that_go_together_stand_before_those_of_the_record() -> None:
+    imported(as_bytes(GOLDEN["parallel"]), source="classical-translation")
+    assert set(_domains()) == {("中国传统文化", "文言文")}
+    imported(as_bytes(GOLDEN["prompts"]), source="poem")
+    assert ("中国传统文化", "古诗词", "教育") in _domains()
+    imported(as_bytes(GOLDEN["exam"]), source="medical-encyclopedia")
+    minors = [record.revision.task_type["minor"] for record in Record.objects.select_related("revision")]
+    assert ["医药问答", "百科问答", "单项选择题"] in minors
+    imported(as_bytes(GOLDEN["threads"]), source="douban")
+    assert () in _domains()
+
+
+def _domains() -> list[tuple[str, ...]]:
+    return [tuple(record.revision.domain) for record in Record.objects.select_related("revision")]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", REAL)
 def test_real_files_become_candidates(name: str, shared_data: Path) -> None:
     format_name, source, number = REAL[name]

@@ -1,10 +1,14 @@
 """The source catalogue: complete, consistent, readable."""
 
 import json
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from review.models import Source
 from review.text.rules import RULES, Kind
@@ -23,6 +27,7 @@ SOURCE_TYPES = {
     "major": list,
     "minor": list,
     "domain": list,
+    "labels_go_together": bool,
     "answer_from": str,
     "url": str,
     "silent": list,
@@ -151,3 +156,34 @@ def test_silent_rules_are_switched_off_when_the_catalogue_is_loaded() -> None:
     assert "traditional_characters" not in set(written.flags.values_list("rule", flat=True))
     elsewhere = record("zhihu", output="疑是地上霜。舉頭望明月，低頭思故鄉，這是一個問題。")
     assert "traditional_characters" in set(elsewhere.flags.values_list("rule", flat=True))
+
+
+PUBLISHED = {
+    "translate_classical": "classical-translation",
+    "bkmy_symptom": "medical-encyclopedia",
+    "ruozhiba": "ruozhiba",
+    "10why": "encyclopedia-articles",
+    "baobao": "encyclopedia-articles",
+}
+"""Published files of sources with several labels of a kind."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_labels_go_together_where_published_records_bear_them_all(
+    name: str, shared_data: Path, sources: list[Row]
+) -> None:
+    source = next(row for row in sources if row["slug"] == PUBLISHED[name])
+    lines = (shared_data / "finished" / f"{name}.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    rows = [json.loads(line)["task_type"] | {"domain": json.loads(line)["domain"]} for line in lines]
+    bear_all = all(set(source[kind]) <= set(row[kind]) for row in rows for kind in ("major", "minor", "domain"))
+    assert source["labels_go_together"] == bear_all
+
+
+@pytest.mark.django_db
+def test_sources_that_were_there_before_get_their_labels_together_unless_a_manager_changed_them() -> None:
+    Source.objects.update(labels_go_together=False)
+    Source.objects.filter(slug="poem").update(domain=["古诗词", "语文"])
+    migration = import_module("review.migrations.0026_sources_whose_labels_go_together")
+    migration._set(apps, SimpleNamespace(connection=connection))
+    together = set(Source.objects.filter(labels_go_together=True).values_list("slug", flat=True))
+    assert together == {"chengyu", "classical-translation", "medical-encyclopedia", "ruozhiba"}

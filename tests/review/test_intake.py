@@ -108,6 +108,15 @@ def test_labels_that_the_shape_lacks_are_the_source_s_where_it_has_but_one() -> 
     assert (kept.task_type, kept.domain, kept.answer_from) == ({"major": [], "minor": ["甲"]}, [], "")
 
 
+def test_several_labels_that_go_together_are_the_record_s_as_a_whole() -> None:
+    source = Source.objects.get(slug="classical-translation")
+    assert (len(source.domain), source.labels_go_together) == (2, True)
+    add_records(source.slug, [candidate(major=None, minor=None, domain=None), candidate(domain=())])
+    filled, kept = Revision.objects.order_by("pk")
+    assert (filled.task_type, filled.domain) == ({"major": source.major, "minor": source.minor}, source.domain)
+    assert kept.domain == []
+
+
 def test_share_of_second_looks_is_drawn_by_the_key() -> None:
     lines = [candidate() for _number in range(400)]
     for share, least, most in ((0, 0, 0), (25, 60, 140), (100, 400, 400)):
