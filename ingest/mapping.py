@@ -31,6 +31,7 @@ from review.text.strict import (
     Fault,
     Faulty,
     Malformed,
+    is_blank,
     json_type,
     parse_object,
     printable,
@@ -39,6 +40,8 @@ from review.text.strict import (
 )
 
 MAX_BYTES = 1 << 16
+MAX_DIGITS = 9
+"""Of a place in a list."""
 FORMAT = "format"
 BARE_FORMAT = "entries"
 """The format of a mapping that names none: facts, and nothing that must be there."""
@@ -267,7 +270,7 @@ def _at(record: shape.Record, name: str, path: list[str]) -> object:
     for step in path:
         if isinstance(value, Mapping):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step[:9]) < len(value):
+        elif isinstance(value, list) and len(step) <= MAX_DIGITS and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
             return None
@@ -288,6 +291,8 @@ def _texts(value: object, pointer: str) -> list[str]:
 
 
 def _text(entry: object, pointer: str) -> str:
+    if isinstance(entry, bool):
+        return "true" if entry else "false"
     if type(entry) in {int, float}:
         return str(entry)
     if not isinstance(entry, str):
@@ -373,7 +378,8 @@ def _set_copyright(target: str, texts: list[str]) -> dict[str, object]:
 
 
 def _set_labels(target: str, texts: list[str]) -> dict[str, object]:
-    return {target: string_list(list(dict.fromkeys(text.strip() for text in texts)), f"/{target}")}
+    labels = dict.fromkeys(text.strip() for text in texts if not is_blank(text))
+    return {target: string_list(list(labels), f"/{target}")}
 
 
 def _set_answer_from(target: str, texts: list[str]) -> dict[str, object]:

@@ -21,6 +21,7 @@ from review.refused import Refused
 from review.text.strict import Fault, Malformed
 from tests.ingest.importing import counts, imported
 from tests.ingest.pages import sent, signed_in, text, upload
+from tests.ingest.test_odd_values import VALUES
 
 RECORD = {
     "问": {"标题": "竹子开花吗？", "说明": "老家的竹林今年变黄了。"},
@@ -74,6 +75,33 @@ def test_every_form_of_a_value() -> None:
 )
 def test_values_come_to_texts(value: object, text_found: str) -> None:
     assert applied({"instruction": "问.标题", "output": value}).output == text_found
+
+
+def test_true_and_false_are_written_out() -> None:
+    record = {"问": "竹子开花吗？", "is_best": True, "is_old": False}
+    found = applied({"instruction": "问", "metadata": {"metadata": {"best": "is_best", "old": "is_old"}}}, record)
+    assert found.metadata == "best:true, old:false"
+    assert applied({"instruction": "问", "output": "is_best"}, record).output == "true"
+
+
+def test_a_blank_label_is_none() -> None:
+    record = {"问": "竹子开花吗？", "d": " ", "e": ["植物", "\u3000", "", None, "\u200b"]}
+    assert applied({"instruction": "问", "domain": {"list": ["d"]}}, record).domain == ()
+    assert applied({"instruction": "问", "domain": {"list": ["d", "e"]}}, record).domain == ("植物",)
+
+
+@pytest.mark.parametrize("place", ["1", "0000000001", "0" * 20, "9" * 5000, "٣", "²"])
+def test_a_place_that_a_list_does_not_have_holds_nothing(place: str) -> None:
+    assert applied({"instruction": "问", "output": f"e.{place}"}, {"问": "竹子开花吗？", "e": ["植物"]}).output == ""
+
+
+@pytest.mark.parametrize("form", ["field", "join", "list", "metadata", "markdown"])
+def test_any_value_of_a_field_is_taken_or_refused(form: str) -> None:
+    inner: Any = {"join": ["a"], "list": ["a"], "metadata": {"a": "a"}}.get(form, "a")
+    mapping = parsed({"instruction": {"constant": "问"}} | {target: {form: inner} for target in TARGETS[1:]})
+    for value in VALUES:
+        (found,) = READERS["entries"].read(io.BytesIO(json.dumps({"a": value}).encode()), change=mapping.applied)
+        assert isinstance(found, Document) or found.code in {"wrong_type", "field_too_long"}
 
 
 def test_what_the_format_found_can_be_used_and_kept() -> None:
