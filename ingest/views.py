@@ -352,9 +352,11 @@ def _said(request: Request) -> MappingOf[str, str]:
 
 def _kept_mapping(request: Request) -> Mapping | None:
     """Return the mapping that a button asks for, of a source that the person may import into."""
-    name = request.POST.get("take", "")
-    source = sources_for(request.user).filter(slug=request.POST.get("source", "")).first()
-    return mappings.kept_for(source).filter(name=name).first() if name and source else None
+    name, slug = request.POST.get("take", ""), request.POST.get("source", "")
+    if not name or "\0" in name + slug:
+        return None
+    source = sources_for(request.user).filter(slug=slug).first()
+    return mappings.kept_for(source).filter(name=name).first() if source else None
 
 
 def _look_at(staged: Staging, form: ImportForm, rule: str = "") -> preview.Preview:

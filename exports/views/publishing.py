@@ -31,7 +31,8 @@ def withdraw(request: Request, version: str) -> HttpResponse:
     """Take a release back, with the reason that everybody reads who asks for it."""
     release = release_or_404(request.user, version)
     try:
-        publishing.withdraw(release, by=request.user, reason=request.POST.get("reason", "")[:2000])
+        reason = request.POST.get("reason", "").replace("\0", "")[:2000]
+        publishing.withdraw(release, by=request.user, reason=reason)
         messages.success(request, _("Release “%(version)s” is withdrawn.") % {"version": version})
     except Refused as refused:
         messages.error(request, str(refused))

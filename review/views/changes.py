@@ -60,7 +60,7 @@ def index(request: Request) -> HttpResponse:
     kind = request.GET.get("kind", "")
     chosen = [models[kind]] if kind in models else list(models.values())
     events = cast("Any", Events.objects).across(*chosen).order_by("-pgh_created_at", "-pgh_slug")
-    of = request.GET.get("of", "") if kind in models else ""
+    of = request.GET.get("of", "").replace("\0", "") if kind in models else ""
     events = events.filter(pgh_obj_id=of) if of else events
     listed = Paginator(events, PAGE).get_page(request.GET.get("page"))
     kinds = [(name, KINDS.get(name, name)) for name in models]

@@ -66,7 +66,7 @@ def restore(request: Request, pk: int) -> HttpResponse:
     access.check_send_back(request.user)
     record = find_record(pk, by=request.user)
     revision = _wanted(request, record)
-    reason = request.POST.get("reason", "")[:2000] or _("Back to an earlier wording")
+    reason = request.POST.get("reason", "").replace("\0", "")[:2000] or _("Back to an earlier wording")
     try:
         restoring.restore_wording(by=request.user, revision=revision, reason=reason)
     except Refused as refused:

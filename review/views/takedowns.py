@@ -138,7 +138,8 @@ def reverse_(request: Request, pk: int) -> HttpResponse:
     """Bring back what was taken down, or close a request that was not confirmed."""
     takedown = _takedown(request, pk)
     try:
-        number = takedowns.reverse(takedown, by=request.user, note=request.POST.get("note", "")[:20_000])
+        note = request.POST.get("note", "").replace("\0", "")[:20_000]
+        number = takedowns.reverse(takedown, by=request.user, note=note)
     except Refused as refused:
         return _show(request, takedown, refused)
     said = ngettext("%(number)s record is back.", "%(number)s records are back.", number)

@@ -68,7 +68,7 @@ def test_withdrawn_release_stays_listed_with_its_reason(
     assert client.post("/exports/v1/withdraw/", {"reason": " "}).status_code == 303
     release.refresh_from_db()
     assert release.state == "built"
-    client.post("/exports/v1/withdraw/", {"reason": "标签有误"})
+    client.post("/exports/v1/withdraw/", {"reason": "标签\x00有误"})
     later = built("v2")
     (said,) = [one for one in consumer.get("/api/v1/releases/").json()["releases"] if one["version"] == "v1"]
     assert (said["state"], said["reason"], said["withdrawn_at"] is not None) == ("withdrawn", "标签有误", True)

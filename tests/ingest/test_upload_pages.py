@@ -156,6 +156,18 @@ def test_files_beyond_the_limit_are_refused_and_the_fields_are_kept(gao: User, s
     assert not staging.root().exists()
 
 
+def test_a_source_and_a_mapping_that_cannot_be_stored_are_none(gao: User) -> None:
+    client = signed_in(gao)
+    key = upload(client, sent())
+    for asked in ({"source": "a\x00"}, {"source": "a\x00", "take": "竹"}, {"source": "ruozhiba", "take": "竹\x00"}):
+        assert client.post("/ingest/new/", asked).status_code == 422
+        assert client.post(key, asked).status_code == 303
+        assert client.get(key).status_code == 200
+        assert client.get(f"{key}?rule=a\x00").status_code == 200
+    assert client.post(f"{key}submit/", {"source": "a\x00"}).status_code == 422
+    assert client.post(f"{key}files/1/leave-out/", {"source": "a\x00"}).status_code == 303
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -1,5 +1,7 @@
 """Attacks on pages and API, each under its number in the list of bad inputs and attacks."""
 
+import inspect
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,16 +11,18 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import translation
 from pytest_django import Settings
 
 from cqia_site import health
+from exports.filters import RecordFilters
 from exports.tokens import create_token
-from review import claims, decisions
+from review import claims, decisions, takedowns
 from review.forms import LABELS, started_now
-from review.models import Decision, Record, Source, State, Token, User
+from review.models import Decision, Record, Source, State, Token, User, Withdrawal
 from review.refused import Refused
+from review.tracing import Asked
 from review.views.desk import shown
 from tests.accounts import give_password, text_of
 from tests.addresses import addresses, filled, row_of
@@ -186,6 +190,54 @@ def test_44_numbers_out_of_bounds_are_bounded(gao: User, page: str) -> None:
     assert client.get("/ingest/", {"page": page}).status_code < 500
     assert client.get(f"/review/records/{'9' * 30}/").status_code == 404
     assert client.post(f"/review/decisions/{'9' * 30}/undo/").status_code == 404
+
+
+UNFIT = {"nul": "a\x00", "huge": "9" * 40, "neither": "-1\x00e9999"}
+
+
+def read_by(address: str) -> list[str]:
+    """Name what the views of a page's module read from an address or a form without a form's checks."""
+    source = inspect.getsource(inspect.getmodule(inspect.unwrap(resolve(address).func)))
+    return sorted(set(re.findall(r'request\.(?:GET|POST)\b[^"\n]*"(\w+)"', source)))
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+@pytest.mark.parametrize("role", ["zhou", "shen"])
+def test_44_no_page_fails_at_a_value_that_cannot_be_stored(
+    unfit: str, role: str, parameters: Any, request: pytest.FixtureRequest
+) -> None:
+    client = browser(request.getfixturevalue(role), raise_request_exception=False)
+    asked, failed = 0, []
+    for given in addresses():
+        address = filled(given.address, parameters)
+        if address.startswith("/admin/") or client.get(address).status_code != 200:
+            continue
+        for name in read_by(address):
+            asked += 1
+            if client.get(address, {"kind": "source", name: UNFIT[unfit]}).status_code >= 500:
+                failed.append(f"{address}?{name}")
+    assert asked > 20
+    assert failed == []
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_44_no_stream_fails_at_a_value_that_cannot_be_stored(unfit: str, tao: User) -> None:
+    client = bearer(tao, "export:read")
+    for stream, names in (("records", ["cursor", *RecordFilters.base_filters]), ("changes", ["cursor"])):
+        for name in ("policy", *names):
+            assert client.get(f"/api/v1/export/{stream}.jsonl", {name: UNFIT[unfit]}).status_code in {200, 400}
+
+
+def test_44_a_sentence_with_a_character_that_cannot_be_stored_is_kept_without_it(gao: User, lin: User) -> None:
+    takedown = takedowns.request(by=gao, requester="甲", ground="乙", asked=Asked(passages=("丙丙丙丙丙丙丙丙",)))
+    answer = browser(gao).post(f"/review/takedowns/{takedown.pk}/reverse/", {"note": "误\x00报"})
+    assert (answer.status_code, takedown.steps.get(state="reversed").note) == (303, "误报")
+    given = record()
+    first = given.revision_id
+    approve(given, lin, output="改过的回答。")
+    answer = browser(gao).post(f"/review/records/{given.pk}/restore/", {"revision": first, "reason": "原来\x00的好"})
+    assert answer.status_code == 303
+    assert Withdrawal.objects.get().reason == "原来的好"
 
 
 @pytest.mark.parametrize("wanted", ["%", "_", "\\", "%%", "a" * 1_000_000, "\x00", "'", '"', "*", "("])
