@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
@@ -26,6 +26,7 @@ from ingest.staging import Staging
 from review.models import Retraction, Source
 from review.refused import Refused
 from review.text.rules import RULES
+from review.text.strict import Malformed, parse
 from review.views.answers import Request, SeeOther, for_managers, go_to, page, refusal
 
 SAID = tuple(ImportForm.base_fields)
@@ -140,7 +141,7 @@ def templates(request: Request, slug: str) -> HttpResponse:
     source = get_object_or_404(sources_for(request.user), slug=slug)
     if request.method != "POST":
         return _show_templates(request, source, TemplatesForm(source=source))
-    form = TemplatesForm(request.POST, source=source)
+    form = TemplatesForm(_templates_sent(request), source=source)
     if not form.is_valid():
         return _show_templates(request, source, form, status=422)
     faults = wordings.faults_of(source, form.templates)
@@ -154,6 +155,16 @@ def templates(request: Request, slug: str) -> HttpResponse:
         return _show_templates(request, source, form, problem=str(refused), status=refusal(refused))
     messages.success(request, _("The templates are changed, for imports to come."))
     return go_to(request, reverse("ingest:templates", args=[slug]))
+
+
+def _templates_sent(request: Request) -> QueryDict:
+    """Return the form as it was sent, without what it says was there before where that is not clean JSON."""
+    sent = request.POST.copy()
+    try:
+        parse(sent.get("seen", "").encode())
+    except Malformed:
+        sent["seen"] = ""
+    return sent
 
 
 def _show_templates(  # noqa: PLR0913  what the page may have to say

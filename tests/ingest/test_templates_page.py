@@ -97,7 +97,9 @@ def test_no_kind_is_told_by_its_inner_name(broken: dict[str, Any], language: str
     assert ("概念" if language == "en" else "concept") not in message
 
 
-@pytest.mark.parametrize("seen", ['{"concept": []}', "", "not json", "[" * 5000])
+@pytest.mark.parametrize(
+    "seen", ['{"concept": []}', "", "not json", "[" * 5000, pytest.param("[" * 100_000, id="deep"), '{"a": "\\ud800"}']
+)
 def test_change_of_somebody_else_is_not_overwritten(manager: Client, mba: Source, seen: str) -> None:
     answer = manager.post(ADDRESS, sent(concept="\n".join(FIVE), seen=seen))
     assert answer.status_code in {409, 422}
