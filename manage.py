@@ -19,6 +19,12 @@ def needs_services(arguments: list[str]) -> bool:
     return bool(arguments) and arguments[0] not in WITHOUT_SERVICES and HELP_OPTIONS.isdisjoint(arguments)
 
 
+def speaks(arguments: list[str]) -> bool:
+    """Tell whether a command line is answered by words of our own: by a command, or by what it says of itself."""
+    asks_for_help = len(arguments) > 1 and (arguments[0] == "help" or not HELP_OPTIONS.isdisjoint(arguments))
+    return asks_for_help or needs_services(arguments)
+
+
 def speaks_english(environment: Mapping[str, str]) -> bool:
     """Tell whether the terminal that this environment belongs to asks for English; the commands speak Chinese else."""
     asked = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
@@ -43,8 +49,8 @@ def main() -> int:
         with ExitStack() as stack:
             if needs_services(sys.argv[1:]):
                 stack.enter_context(embedded.services())
-                if speaks_english(os.environ):
-                    speak_english()
+            if speaks(sys.argv[1:]) and speaks_english(os.environ):
+                speak_english()
             execute_from_command_line(sys.argv)
             sys.stdout.flush()
     except embedded.Unavailable as error:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 LINE_SECONDS = 5.0
 
 
-class ReportingCommand(BaseCommand):
+class BilingualCommand(BaseCommand):
+    """A command whose `--help` is in the language in use; `help` and its like are marked by `gettext_noop`."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.description = _(self.help)
+        return parser
+
+
+class ReportingCommand(BilingualCommand):
     """A command with `--json`: the last line of standard output is one object, all else goes to standard error."""
 
     told: tuple[type[Exception], ...] = ()

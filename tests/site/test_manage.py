@@ -1,9 +1,12 @@
 import os
 import subprocess
 import sys
+from argparse import SUPPRESS
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
 
 import manage
 
@@ -32,6 +35,30 @@ def test_commands_speak_english_where_the_terminal_does(environment: dict[str, s
 )
 def test_commands_speak_chinese_everywhere_else(environment: dict[str, str]) -> None:
     assert not manage.speaks_english(environment)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_answered"),
+    [("serve --help", True), ("help serve", True), ("ingest a.jsonl", True), ("", False), ("--version", False)],
+)
+def test_what_a_command_says_of_itself_is_in_the_language_of_the_terminal(line: str, *, is_answered: bool) -> None:
+    assert manage.speaks(line.split()) == is_answered
+
+
+OURS = [name for name, app in get_commands().items() if app in {"cqia_site", "review", "ingest", "exports"}]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_help_of_every_command_follows_the_language(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("review.reporting", f"{get_commands()[name]}.management.commands.{name}"):
+        monkeypatch.setattr(f"{module}._", lambda text: f"译{text}", raising=False)
+    parser = load_command_class(str(get_commands()[name]), name).create_parser("manage.py", name)
+    assert str(parser.description).startswith("译")
+    by_django = {action.dest for action in BaseCommand().create_parser("manage.py", name)._actions}
+    for action in parser._actions:
+        if action.dest not in by_django and action.help not in {None, SUPPRESS}:
+            assert str(action.help).startswith("译"), action.dest
+    assert parser.format_help()
 
 
 def test_services_that_cannot_be_had_are_one_sentence(tmp_path: Path) -> None:

@@ -3,17 +3,20 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from cqia_site import backups
 from exports.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Write every row of the database, as of one moment, and the files of imports and releases into one archive."
+    help = gettext_noop(
+        "Write every row of the database, as of one moment, and the files of imports and releases into one archive."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", metavar="FILE", type=Path, help="the archive to write; must not exist yet")
+        parser.add_argument("file", metavar="FILE", type=Path, help=_("the archive to write; must not exist yet"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Write the archive and say what is in it."""

@@ -2,13 +2,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from cqia_site import condition
 from exports.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Look at every part of the system and say what is wrong with it and what to do."
+    help = gettext_noop("Look at every part of the system and say what is wrong with it and what to do.")
     requires_system_checks = ()  # it looks at a system that may be broken
 
     def work(self, options: dict[str, Any]) -> None:  # noqa: ARG002  there are none

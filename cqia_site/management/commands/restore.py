@@ -3,17 +3,18 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from cqia_site import backups
 from exports.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Put a backup into an empty database and data folder, all or nothing."
+    help = gettext_noop("Put a backup into an empty database and data folder, all or nothing.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", metavar="FILE", type=Path, help="the archive that `backup` wrote")
+        parser.add_argument("file", metavar="FILE", type=Path, help=_("the archive that `backup` wrote"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Restore the archive and say what is there now."""

@@ -15,10 +15,12 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from cqia_site import embedded
+from review.reporting import BilingualCommand
 
 WEB_PROCESSES = min(2, os.cpu_count() or 1)
 WEB_THREADS = 8
@@ -109,14 +111,14 @@ class StopRequest:
         return self.is_made
 
 
-class Command(BaseCommand):
-    help = "Serve the site and work through its jobs, on this machine, until Ctrl-C."
+class Command(BilingualCommand):
+    help = gettext_noop("Serve the site and work through its jobs, on this machine, until Ctrl-C.")
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
-        parser.add_argument("--workers", type=int, default=2, help="processes that run jobs (default: %(default)s)")
+        parser.add_argument("--host", default="127.0.0.1", help=_("address to listen on (default: %(default)s)"))
+        parser.add_argument("--port", type=int, default=8000, help=_("port to listen on (default: %(default)s)"))
+        parser.add_argument("--workers", type=int, default=2, help=_("processes that run jobs (default: %(default)s)"))
 
     def handle(self, *_args: Any, host: str, port: int, workers: int, **_options: Any) -> None:
         if workers < 1:

@@ -1,12 +1,15 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.utils.translation import gettext_noop
 
 from cqia_site import first_run
+from review.reporting import BilingualCommand
 
 
-class Command(BaseCommand):
-    help = "Bring the database up to date; on the very first run, load the samples and make the first people."
+class Command(BilingualCommand):
+    help = gettext_noop(
+        "Bring the database up to date; on the very first run, load the samples and make the first people."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         self.check(databases=["default"])

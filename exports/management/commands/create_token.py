@@ -1,15 +1,17 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from exports.tokens import create_token
 from review.models import Scope, User
 from review.refused import Ground, Refused
+from review.reporting import BilingualCommand
 
 
-class Command(BaseCommand):
-    help = "Make an API token for a person. Its secret is printed this once and never kept."
+class Command(BilingualCommand):
+    help = gettext_noop("Make an API token for a person. Its secret is printed this once and never kept.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
@@ -20,9 +22,9 @@ class Command(BaseCommand):
             required=True,
             choices=Scope.values,
             metavar="SCOPE",
-            help=f"what it may be used for: {', '.join(Scope.values)}",
+            help=_("what it may be used for: %(scopes)s") % {"scopes": ", ".join(Scope.values)},
         )
-        parser.add_argument("--days", type=int, help="how long it is good; without it as long as the settings say")
+        parser.add_argument("--days", type=int, help=_("how long it is good; without it as long as the settings say"))
 
     def handle(self, *_args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"]).first()

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from exports import comparing, storage
 from exports.comparing import Change, Counts
@@ -12,12 +13,12 @@ from review.refused import Ground, Refused
 
 
 class Command(ReportingCommand):
-    help = "Count what differs between two releases, record by record."
+    help = gettext_noop("Count what differs between two releases, record by record.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("old", metavar="OLD", help="a folder, or a version kept here")
-        parser.add_argument("new", metavar="NEW", help="a folder, or a version kept here")
+        parser.add_argument("old", metavar="OLD", help=_("a folder, or a version kept here"))
+        parser.add_argument("new", metavar="NEW", help=_("a folder, or a version kept here"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Compare two versions by their frozen rows, and by their files where one is a folder."""

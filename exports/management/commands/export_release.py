@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from exports import build, placing, releases, tasks
 from exports.facts import NOT_IN_MIX, moment, reasons
@@ -20,19 +21,26 @@ WAIT_SECONDS = 0.5
 
 
 class Command(ReportingCommand):
-    help = "Cut a release, or take the same one again, and place a checked copy of it in a folder."
+    help = gettext_noop("Cut a release, or take the same one again, and place a checked copy of it in a folder.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("version", help="such as v1.0")
-        parser.add_argument("--out", required=True, metavar="DIR", help="the folder to make")
-        parser.add_argument("--source", nargs="+", action="extend", default=[], metavar="SLUG", help="only these")
-        parser.add_argument("--format", default="cqia", metavar="NAME,…", help=f"there are: {', '.join(FORMATS)}")
+        parser.add_argument("version", help=_("such as v1.0"))
+        parser.add_argument("--out", required=True, metavar="DIR", help=_("the folder to make"))
+        parser.add_argument("--source", nargs="+", action="extend", default=[], metavar="SLUG", help=_("only these"))
+        parser.add_argument(
+            "--format", default="cqia", metavar="NAME,…", help=_("there are: %(names)s") % {"names": ", ".join(FORMATS)}
+        )
         parser.add_argument("--mix", metavar="FILE", help=_("a JSON file of caps and seed, or the name of a mix"))
-        parser.add_argument("--split", default="", metavar="NAME=SHARE,…", help="such as train=0.95,validation=0.05")
+        parser.add_argument("--split", default="", metavar="NAME=SHARE,…", help=_("such as train=0.95,validation=0.05"))
         parser.add_argument("--shard-size", type=int, metavar="N", help=_("records a file at most"))
         parser.add_argument("--compress", choices=tuple(COMPRESSIONS))
-        parser.add_argument("--policy", default=DEFAULT, metavar="NAME", help=f"what may leave; without it: {DEFAULT}")
+        parser.add_argument(
+            "--policy",
+            default=DEFAULT,
+            metavar="NAME",
+            help=_("what may leave; without it: %(name)s") % {"name": DEFAULT},
+        )
 
     def work(self, options: dict[str, Any]) -> None:
         """Check the place before the version is taken; then cut, build, place."""

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from exports import releases
 from exports.models import Release
@@ -11,12 +12,12 @@ from exports.verify import Checked, check_folder
 
 
 class Command(ReportingCommand):
-    help = "Compute everything about releases again and compare: every hash, every count, every line."
+    help = gettext_noop("Compute everything about releases again and compare: every hash, every count, every line.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("release", nargs="*", metavar="DIR|VERSION", help="folders, or versions kept here")
-        parser.add_argument("--all", action="store_true", dest="all_kept", help="every release that is kept here")
+        parser.add_argument("release", nargs="*", metavar="DIR|VERSION", help=_("folders, or versions kept here"))
+        parser.add_argument("--all", action="store_true", dest="all_kept", help=_("every release that is kept here"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Check one after the other; fail when anything is wrong."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.utils.translation import get_language, gettext_lazy
+from django.core.management.base import CommandError
+from django.utils.translation import get_language, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
 from ingest import jobs, mappings, overview, pipeline, rejects
@@ -25,12 +25,13 @@ from ingest.models import COUNTS, Chunk, Job
 from ingest.readers import READERS
 from review.models import Licence, Source
 from review.refused import Ground, Refused
+from review.reporting import BilingualCommand
 
 SHOWN_REJECTS = 20
 POLL_SECONDS = 0.5
 OF_RIGHTS = ("licence", "holder", "evidence")
 READ_AS = ("format", "encoding", "rules")
-_WORKERS = (
+_WORKERS = gettext_noop(
     "processes that share the job (default: %(default)s); they share files of one record a line, while one that is "
     "packed (gzip, Zstandard), a JSON array, a table or Parquet is read by one of them"
 )
@@ -40,8 +41,8 @@ _RIGHTS_UNKNOWN = gettext_lazy(
 )
 
 
-class Command(BaseCommand):
-    help = (
+class Command(BilingualCommand):
+    help = gettext_noop(
         "Import files of records as one job: JSONL, JSON, CSV or TSV, blocks of lines or Parquet, plain or packed with "
         "gzip or Zstandard, in any of the formats of the README. The command does the job itself. When it is killed, a "
         "running worker goes on with "
@@ -50,20 +51,41 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
-        add("paths", metavar="PATH", nargs="*", type=Path, help="a file of records")
-        add("--source", metavar="SLUG", help="the source in the catalogue, such as ruozhiba")
-        add("--licence", metavar="NAME", default="", help=f"of these files: {', '.join(Licence.values)}")
-        add("--holder", metavar="TEXT", default="", help="who holds the rights in these files")
-        add("--evidence", metavar="TEXT", default="", help="where the licence is stated, or who allowed what, and when")
-        add("--format", metavar="NAME", default="", help=f"{', '.join(READERS)}; recognised when left out")
-        add("--encoding", metavar="NAME", default="", help="UTF-8 when left out")
-        add("--mapping", metavar="FILE", help="how the fields become ours: a JSON file, or one kept for the source")
-        add("--rules", metavar="NAME,…", type=_names, default=(), help="repairs and drops to switch on for this import")
-        add("--dry-run", action="store_true", help="count, show what would be refused, write nothing")
-        add("--workers", metavar="N", type=int, default=1, help=_WORKERS)
+        add("paths", metavar="PATH", nargs="*", type=Path, help=_("a file of records"))
+        add("--source", metavar="SLUG", help=_("the source in the catalogue, such as ruozhiba"))
+        add(
+            "--licence",
+            metavar="NAME",
+            default="",
+            help=_("of these files: %(names)s") % {"names": ", ".join(Licence.values)},
+        )
+        add("--holder", metavar="TEXT", default="", help=_("who holds the rights in these files"))
+        add(
+            "--evidence",
+            metavar="TEXT",
+            default="",
+            help=_("where the licence is stated, or who allowed what, and when"),
+        )
+        add(
+            "--format",
+            metavar="NAME",
+            default="",
+            help=_("%(names)s; recognised when left out") % {"names": ", ".join(READERS)},
+        )
+        add("--encoding", metavar="NAME", default="", help=_("UTF-8 when left out"))
+        add("--mapping", metavar="FILE", help=_("how the fields become ours: a JSON file, or one kept for the source"))
+        add(
+            "--rules",
+            metavar="NAME,…",
+            type=_names,
+            default=(),
+            help=_("repairs and drops to switch on for this import"),
+        )
+        add("--dry-run", action="store_true", help=_("count, show what would be refused, write nothing"))
+        add("--workers", metavar="N", type=int, default=1, help=_(_WORKERS))
         add("--join", metavar="JOB", type=int, help=SUPPRESS)
-        add("--resume", metavar="JOB", type=int, help="go on with a job that stopped, instead of PATH and --source")
-        add("--json", action="store_true", help="make the last line of standard output one JSON object")
+        add("--resume", metavar="JOB", type=int, help=_("go on with a job that stopped, instead of PATH and --source"))
+        add("--json", action="store_true", help=_("make the last line of standard output one JSON object"))
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with in_one_sentence():

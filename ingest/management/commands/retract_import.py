@@ -2,24 +2,26 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ingest import jobs
 from ingest.management.failures import USAGE, in_one_sentence
 from ingest.models import Job
+from review.reporting import BilingualCommand
 
 
-class Command(BaseCommand):
-    help = (
+class Command(BilingualCommand):
+    help = gettext_noop(
         "Take back all that one import brought in: its records leave queue, search and releases, wordings that it "
         "replaced come back where nobody has decided since, and the same file can be imported again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("job", metavar="JOB", type=int, help="number of the job, as `ingest` gave it")
-        parser.add_argument("--reason", metavar="TEXT", default="", help="kept in the history")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("job", metavar="JOB", type=int, help=_("number of the job, as `ingest` gave it"))
+        parser.add_argument("--reason", metavar="TEXT", default="", help=_("kept in the history"))
+        parser.add_argument("--json", action="store_true", help=_("print one JSON object"))
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with in_one_sentence():

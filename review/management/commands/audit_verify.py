@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from review import sealing
 from review.reporting import ReportingCommand
@@ -18,12 +19,14 @@ def anchor(text: str) -> sealing.Anchor:
 
 
 class Command(ReportingCommand):
-    help = "Check the whole history against its hash chain: name each row that was changed, removed or inserted later."
+    help = gettext_noop(
+        "Check the whole history against its hash chain: name each row that was changed, removed or inserted later."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--anchor", action="append", type=anchor, default=[], metavar="NO:SHA256", help="a link that is known"
+            "--anchor", action="append", type=anchor, default=[], metavar="NO:SHA256", help=_("a link that is known")
         )
 
     def work(self, options: dict[str, Any]) -> None:

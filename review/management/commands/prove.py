@@ -2,13 +2,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from review import proof
 from review.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Check that every record marked verified was approved, as it stands, by a permitted person."
+    help = gettext_noop("Check that every record marked verified was approved, as it stands, by a permitted person.")
 
     def work(self, _options: dict[str, Any]) -> None:
         """Run the proof query; fail when a record is not proven."""

@@ -2,20 +2,23 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from review.reporting import BilingualCommand
 from review.workflow import diagram
 
 PAGE = Path(__file__).parents[3] / "docs" / "record-states.md"
 BEGIN, END = "```mermaid\n", "```\n"
 
 
-class Command(BaseCommand):
-    help = "Write the diagram of a record's states into docs/record-states.md, from the table of moves."
+class Command(BilingualCommand):
+    help = gettext_noop("Write the diagram of a record's states into docs/record-states.md, from the table of moves.")
     requires_system_checks: list[str] = []  # noqa: RUF012  as Django declares it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+        parser.add_argument("--check", action="store_true", help=_("only say whether the page is up to date"))
 
     def handle(self, *_args: Any, **options: Any) -> None:
         written = PAGE.read_text(encoding="utf-8")

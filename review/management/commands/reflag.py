@@ -2,6 +2,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from review import reflagging
 from review.models import Reflagging, Source
@@ -10,11 +11,13 @@ from review.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Set the flags of a source's records anew, by the rules and switches as they are now. No text is changed."
+    help = gettext_noop(
+        "Set the flags of a source's records anew, by the rules and switches as they are now. No text is changed."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--source", metavar="SLUG", action="append", help="of this source; of all when left out")
+        parser.add_argument("--source", metavar="SLUG", action="append", help=_("of this source; of all when left out"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Go through one source after the other; one that is being gone through already is finished."""

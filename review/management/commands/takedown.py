@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from review import erasure, takedowns
 from review.models import Takedown
@@ -24,43 +25,47 @@ def day(text: str) -> date:
 
 
 class Command(ReportingCommand):
-    help = "Take texts down at somebody's request: add, list, show, confirm, reverse, erase, export, import."
+    help = gettext_noop(
+        "Take texts down at somebody's request: add, list, show, confirm, reverse, erase, export, import."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        add = self._action(actions, "add", "take a request down and list what it means")
+        add = self._action(actions, "add", _("take a request down and list what it means"))
         self._concern(add)
-        add.add_argument("--received", type=day, metavar="YYYY-MM-DD", help="when it arrived (default: today)")
+        add.add_argument("--received", type=day, metavar="YYYY-MM-DD", help=_("when it arrived (default: today)"))
         for name, value, told in (
-            ("address", "TEXT", "an address that stands with the texts"),
-            ("author", "NAME", "an author or holder"),
-            ("external-id", "ID", "the id that the source gave"),
-            ("passage", "TEXT", "a passage; finds nearly equal texts as well"),
-            ("passage-file", "FILE", "the same, from a file"),
+            ("address", "TEXT", _("an address that stands with the texts")),
+            ("author", "NAME", _("an author or holder")),
+            ("external-id", "ID", _("the id that the source gave")),
+            ("passage", "TEXT", _("a passage; finds nearly equal texts as well")),
+            ("passage-file", "FILE", _("the same, from a file")),
         ):
             add.add_argument(f"--{name}", action="append", default=[], metavar=value, help=told)
-        add.add_argument("--record", action="append", type=int, default=[], metavar="ID", help="a record by its number")
-        add.add_argument("--list", dest="listed", metavar="FILE", help="#12, a hash, a JSON record or an id a line")
-        add.add_argument("--confirm", action="store_true", help="confirm all that is found at once")
-        self._action(actions, "list", "all takedowns")
+        add.add_argument(
+            "--record", action="append", type=int, default=[], metavar="ID", help=_("a record by its number")
+        )
+        add.add_argument("--list", dest="listed", metavar="FILE", help=_("#12, a hash, a JSON record or an id a line"))
+        add.add_argument("--confirm", action="store_true", help=_("confirm all that is found at once"))
+        self._action(actions, "list", _("all takedowns"))
         for name, told in (
-            ("show", "one takedown with what was found"),
-            ("confirm", "take down what is included"),
-            ("reverse", "bring back what was taken down"),
-            ("erase", "erase the texts for good"),
+            ("show", _("one takedown with what was found")),
+            ("confirm", _("take down what is included")),
+            ("reverse", _("bring back what was taken down")),
+            ("erase", _("erase the texts for good")),
         ):
             action = self._action(actions, name, told)
             action.add_argument("takedown", type=int, metavar="NUMBER")
             if name == "confirm":
                 action.add_argument("--without", action="append", type=int, default=[], metavar="RECORD")
             if name == "reverse":
-                action.add_argument("--note", default="", help="why; kept in the history")
-        export = self._action(actions, "export", "the list of what is taken down, in hashes alone")
-        export.add_argument("--out", metavar="FILE", help="instead of standard output")
-        importing = self._action(actions, "import", "a list that another data set exported, as a request")
+                action.add_argument("--note", default="", help=_("why; kept in the history"))
+        export = self._action(actions, "export", _("the list of what is taken down, in hashes alone"))
+        export.add_argument("--out", metavar="FILE", help=_("instead of standard output"))
+        importing = self._action(actions, "import", _("a list that another data set exported, as a request"))
         importing.add_argument("file", metavar="FILE")
         self._concern(importing)
-        importing.add_argument("--confirm", action="store_true", help="confirm all that is found at once")
+        importing.add_argument("--confirm", action="store_true", help=_("confirm all that is found at once"))
 
     def _action(self, actions: Any, name: str, told: str) -> CommandParser:  # noqa: ANN401  argparse's own
         action: CommandParser = actions.add_parser(name, help=told)
@@ -68,9 +73,9 @@ class Command(ReportingCommand):
         return action
 
     def _concern(self, action: CommandParser) -> None:
-        action.add_argument("--who", required=True, metavar="TEXT", help="who asks")
-        action.add_argument("--ground", required=True, metavar="TEXT", help="on what ground")
-        action.add_argument("--reference", default="", metavar="TEXT", help="number of the letter or case")
+        action.add_argument("--who", required=True, metavar="TEXT", help=_("who asks"))
+        action.add_argument("--ground", required=True, metavar="TEXT", help=_("on what ground"))
+        action.add_argument("--reference", default="", metavar="TEXT", help=_("number of the letter or case"))
 
     def work(self, options: dict[str, Any]) -> None:
         """Do one of the actions."""
