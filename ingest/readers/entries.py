@@ -9,11 +9,10 @@ from review.text.strict import Malformed, string_list, text_field
 
 PROMPTS = ("prompt", "question", "query", "instruction", "问题", "提问")
 ANSWERS = ("output", "answer", "response", "completion", "回答", "答案")
-CHINESE, ENGLISH = "domain_zh", "domain_en"
-TOPICS = ("domain", "topic", "category")
+TOPICS = ("domain_zh", "domain_en", "domain", "topic", "category")
 METADATA = {"year": "year", "score": "score", "rank": "rank", "author": "author", "url": "address"}
 """The names under which facts of entries and articles stand in the metadata, in their order."""
-OF_A_PROMPT = frozenset({"id_", CHINESE, ENGLISH, *TOPICS, *shape.IDENTIFIER_KEYS})
+OF_A_PROMPT = frozenset({"id_", *TOPICS, *shape.IDENTIFIER_KEYS})
 OF_A_POEM = frozenset({"author", "title", "paragraphs", "content", "tags", "dynasty", *shape.IDENTIFIER_KEYS})
 OF_A_THREAD = frozenset(
     {"title", *facts.TEXTS["detail"], *facts.TEXTS["author"], *facts.TEXTS["address"], *facts.NUMBERS["replies"], "id"}
@@ -162,15 +161,10 @@ def prompt(record: shape.Record, piece: Piece) -> Document:
         text_field(record.get(key, ""), f"/{key}", allow_empty=False).strip(),
         text_field(record.get(answer) or "", f"/{answer}"),
         input=text_field(record.get("input") or "", "/input"),
-        more_domain=_topics(record),
+        more_domain=shape.label(record, *TOPICS),
         external_id=shape.external_id(record) or shape.identifier(shape.text(record, "id_"), "/id_") or None,
         unknown_keys=shape.unknown_keys(record, known),
     )
-
-
-def _topics(record: shape.Record) -> tuple[str, ...]:
-    """What a prompt is about; of the same in Chinese and in English, the Chinese."""
-    return (*(shape.label(record, CHINESE) or shape.label(record, ENGLISH)), *shape.label(record, *TOPICS))
 
 
 # Entries with attributes only

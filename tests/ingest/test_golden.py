@@ -183,7 +183,7 @@ def test_the_kind_of_a_question_is_its_label_beside_the_one_of_the_source() -> N
     assert one.task_type == {"major": ["试题"], "minor": ["法律考研", "单项选择题"]}
     of_several = found["选出偶数（ ）\nA. 1\nB. 2\nC. 4"]
     assert of_several.task_type["minor"] == ["选择题"]
-    assert found["邻居太吵怎么办？"].domain == ["人类价值观", "邻里"]
+    assert found["邻居太吵怎么办？"].domain == ["人类价值观", "邻里", "neighbours"]
     assert Record.objects.filter(state=State.UNANSWERED).count() == 4
 
 
@@ -216,20 +216,6 @@ def test_real_files_become_candidates(name: str, shared_data: Path) -> None:
     assert found["read"] == number
     assert found.get("rejected", 0) == REFUSED.get(name, Counter()).total()
     assert Source.objects.get(slug=source).pk in Record.objects.values_list("source", flat=True)
-
-
-@pytest.mark.parametrize(
-    ("said", "topics"),
-    [
-        ({"domain_zh": "法理学", "domain_en": "law"}, ("法理学",)),
-        ({"domain_zh": "", "domain_en": "law"}, ("law",)),
-        ({"domain_zh": "法理学", "domain_en": "law", "topic": "合同"}, ("法理学", "合同")),
-    ],
-)
-def test_a_topic_is_one_label(said: dict[str, str], topics: tuple[str, ...]) -> None:
-    (found,) = read(json.dumps({"prompt": "问题"} | said).encode(), "prompts")
-    assert isinstance(found, Document)
-    assert (found.more_domain, found.unknown_keys) == (topics, ())
 
 
 def test_a_file_of_settings_is_no_raw_material(shared_data: Path) -> None:

@@ -76,7 +76,7 @@ TEXTS: dict[str, Golden] = {
             {"prompt": "  "},
         ],
         [
-            Made("邻居太吵怎么办？", "", {"external_id": "1", "more_domain": ("邻里",)}),
+            Made("邻居太吵怎么办？", "", {"external_id": "1", "more_domain": ("邻里", "neighbours")}),
             Made("要不要给孩子手机？", "", {"more_domain": ()}),
             Made("可以不写作业吗？", "", {"more_domain": ("教育",)}),
             Made("已经有回答的问题？", "无"),
