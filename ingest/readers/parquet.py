@@ -1,20 +1,29 @@
 """The container of Parquet: one record a row. Such a file has no lines and no text of its own.
 
 ``line`` is the number of the row, from 1; ``offset`` and ``end`` count rows too; ``raw`` is the row written as JSON.
+
+Few bytes can stand for many, and what reads them asks for memory as they say: that is done in a process of its own,
+which may have so much and no more.
 """
 
 import os
+import resource
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
+from ingest.ahead import Died, InProcess
 from ingest.document import Refusal, Unreadable
 from ingest.readers import encodings
 from ingest.readers.compression import ALWAYS_ALLOWED_BYTES, MAX_RATIO, MAX_UNPACKED_BYTES
 from ingest.readers.piece import Piece
-from review.text.strict import Malformed, printable
+from review.text.strict import MAX_LINE_BYTES, Malformed, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +32,12 @@ MAGIC = b"PAR1"
 BATCH_ROWS = 256
 MAX_ROW_GROUP_BYTES = 1 << 30
 """Unpacked. A row group is read in pieces, but a page of it must fit."""
+BUFFER_BYTES = 1 << 20
+MEMORY_BYTES = 96 << 20
+"""What reading may take beside Arrow itself,"""
+MEMORY_RATIO = 4
+"""and so many times the size of the file: some writers make pages of 100 MB."""
+WATCH_SECONDS = 0.002
 
 
 def parquet_rows(
@@ -30,24 +45,55 @@ def parquet_rows(
 ) -> Iterator[Piece | Refusal]:
     """Every row below number ``offset``; cells without a value count as missing. Raises ``Unreadable``."""
     del line, encoding  # the number of a row is its offset, and Parquet is UTF-8
+    for together in (BATCH_ROWS, 1):
+        with closing(InProcess(_rows(cast("BinaryIO", stream), offset, together))) as beside:
+            try:
+                for pieces in beside:
+                    yield from pieces
+                    offset = pieces[-1].end
+            except Died:
+                continue  # so many rows do not fit, perhaps one does
+            return
+    raise Unreadable("damaged", kind="Parquet")
+
+
+def _rows(stream: BinaryIO, offset: int, together: int) -> Iterator[list[Piece | Refusal]]:
+    """The rows below number ``offset``, so many at a time; for a process of its own, whose memory it limits."""
     import pyarrow as pa  # noqa: PLC0415 -- takes half a second and 60 MB, which no other container needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    size = stream.seek(0, os.SEEK_END)
+    most = _held() + MEMORY_BYTES + MEMORY_RATIO * size
+    Thread(target=_end_above, args=[most], daemon=True).start()
     try:
-        source = cast("BinaryIO", stream)
-        file = pq.ParquetFile(source, pre_buffer=False)
+        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
         _refuse_alike(file.schema_arrow.names)
-        groups, number = _from_row(file, offset, packed=source.seek(0, os.SEEK_END))
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, use_threads=False):
+        groups, number = _from_row(file, offset, packed=size)
+        for batch in file.iter_batches(batch_size=together, row_groups=groups, use_threads=False):
             columns = list(zip(batch.schema.names, batch.columns, strict=True))
-            for place in range(batch.num_rows):
-                number += 1
-                if number > offset:
-                    yield _piece(number, columns, place)
+            places = range(max(offset - number, 0), batch.num_rows)
+            if places:
+                yield [_piece(number + place + 1, columns, place) for place in places]
+            number += batch.num_rows
     except Unreadable:
         raise
-    except (pa.ArrowException, OSError, ValueError, TypeError):
+    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError):
         raise Unreadable("damaged", kind="Parquet") from None
+
+
+def _held() -> int:
+    """The bytes of memory that this process holds; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _end_above(most: int) -> None:
+    """End this process as soon as it holds more; a limit of the system counts what is set aside and never used."""
+    while _held() <= most:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
 
 
 def _refuse_alike(names: list[str]) -> None:
@@ -87,6 +133,8 @@ def _piece(number: int, columns: "list[tuple[str, pa.Array]]", place: int) -> Pi
         body = orjson.dumps(row, default=_written, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError as error:
         fault, body = fault or _unwritable(error.__cause__), b""
+    if len(body) > MAX_LINE_BYTES:
+        fault = fault or Malformed("line_too_long", limit=MAX_LINE_BYTES)
     if fault:
         return Refusal.because(fault, line=number, offset=number - 1, end=number, raw=body)
     return Piece(number, number - 1, number, body, body)

@@ -198,11 +198,11 @@ def _parquet(path: Path, format: str | None, packing: str) -> Recognised:  # noq
     if packing:
         raise Unreadable("compressed", kind=compression.KINDS[packing])
     with path.open("rb") as file:
-        pieces = list(islice(CONTAINERS["parquet"](file), SAMPLE_LINES))
-    is_empty = not pieces
-    if format is None and not is_empty:
-        format = _format_of(pieces)  # noqa: A001 -- as above
-    return Recognised(format or DEFAULT_FORMAT, "parquet", "utf-8", is_empty=is_empty)
+        pieces = islice(CONTAINERS["parquet"](file), SAMPLE_LINES)
+        first = next(pieces, None)
+        if format is None and first is not None:
+            format = _format_of(chain([first], pieces))  # noqa: A001 -- as above
+    return Recognised(format or DEFAULT_FORMAT, "parquet", "utf-8", is_empty=first is None)
 
 
 def _encoding(sample: bytes, declared: str | None, *, is_whole: bool) -> str:
