@@ -197,6 +197,10 @@ UNREADABLE: dict[str, Fault] = {
         "The first row (line {line}) cannot be read as the names of the columns. Put the names there.",
         "首行（第 {line} 行）无法读作列名。请在首行写出列名。",
     ),
+    "nul_in_names": Fault(
+        "The names of the columns (line {line}) hold a NUL character (U+0000). Remove it.",
+        "列名（第 {line} 行）含有 NUL 字符（U+0000）。请删除。",
+    ),
     "no_list": Fault(
         "The file is one JSON object without a list of records. Write one record a line, or a list of records.",
         "文件是单个 JSON 对象，其中没有记录列表。请每行写一条记录，或写成记录的列表。",

@@ -118,6 +118,8 @@ class _Lines:
                 text = encodings.text(content, self.encoding)
             except Malformed as found:
                 text, fault = content.decode(self.encoding, "replace"), found
+            else:
+                fault = Malformed("nul") if "\x00" in text else None
         raw = content.removesuffix("\r".encode(self.encoding))
         return _Line(raw, f"{text.removesuffix('\r')}\n", self._number, begin, self._offset, fault)
 
@@ -125,6 +127,8 @@ class _Lines:
 def _names(lines: _Lines, delimiter: str) -> list[str]:
     """The names of the columns, from the first row that is not blank."""
     for cells in _cells(lines, delimiter):
+        if any("\x00" in cell for cell in cells or ()):
+            raise Unreadable("nul_in_names", line=lines.given[0].number)
         if cells is None or lines.given[-1].fault:
             raise Unreadable("no_column_names", line=lines.given[0].number)
         names = [name.strip() or str(place) for place, name in enumerate(cells, start=1)]
