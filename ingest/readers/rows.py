@@ -19,6 +19,10 @@ from review.text.strict import MAX_LINE_BYTES, Malformed, printable
 DELIMITERS = {"csv": ",", "tsv": "\t", "semicolons": ";"}
 """By the name of the container."""
 MAX_COLUMNS = 500
+MAX_ROW_BYTES = 8 * MAX_LINE_BYTES
+"""So far the closing quote of a row that is too long is looked for, to refuse it as one."""
+
+csv.field_size_limit(2 * MAX_ROW_BYTES)
 
 
 class _Line(NamedTuple):
@@ -99,7 +103,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if self._held > MAX_LINE_BYTES:
+        if self._held > MAX_ROW_BYTES:
             raise StopIteration
         line = self._waiting.popleft() if self._waiting else self._read()
         self.given.append(line)
@@ -163,6 +167,8 @@ def _pieces(lines: _Lines, names: list[str], delimiter: str) -> Iterator[Piece |
             fault = given[0].fault or _fault(cells, names)
             lines.take_back(given[1:])
             given = given[:1]
+        elif not fault and sum(len(line.raw) for line in given) > MAX_LINE_BYTES:
+            fault = Malformed("line_too_long", limit=MAX_LINE_BYTES)
         first, last = given[0], given[-1]
         raw = first.raw if first is last else lines.newline.join(line.raw for line in given)
         if fault:

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.document import Document, Refusal, Unreadable
 from ingest.readers import READERS
+from ingest.readers.rows import MAX_ROW_BYTES
 from tests.ingest.importing import counts, imported
 from tests.ingest.test_readers import told
 
@@ -35,3 +36,24 @@ def test_nul_in_the_name_of_a_column_is_told() -> None:
     assert (job.state, job.error_code) == ("failed", "nul_in_names")
     with pytest.raises(Unreadable, match="nul_in_names"):
         read(b"question,answer,x\x00y\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"), [(11_666, "field_too_long"), (100_000, "line_too_long"), (300_000, "line_too_long")]
+)
+def test_a_cell_that_is_too_long_is_refused_as_one(lines: int, code: str) -> None:
+    cell = "\n".join("print(a, b)" for _ in range(lines))
+    data = as_csv(["question", "answer"], ["写一个程序", cell], ["好的问题", "好的回答"])
+    found = read(data)
+    assert told(found) == [code, "好的问题"]
+    assert [each.line for each in found] == [lines + 1, lines + 2]
+    assert read(data, offset=found[0].end, line=found[0].line) == found[1:]
+
+
+def test_a_quote_that_is_missing_costs_its_line_alone_whatever_follows() -> None:
+    rows = [[f"问题{number}", "回答" * 100] for number in range(20_000)]
+    data = as_csv(["question", "answer"], *rows).replace("问题7,".encode(), '"问题7,'.encode(), 1)
+    assert len(data) > MAX_ROW_BYTES
+    found = read(data)
+    assert [each.line for each in found if isinstance(each, Refusal)] == [9]
+    assert len(found) == len(rows)
