@@ -21,6 +21,8 @@ DELIMITERS = {"csv": ",", "tsv": "\t", "semicolons": ";"}
 MAX_COLUMNS = 500
 MAX_ROW_BYTES = 8 * MAX_LINE_BYTES
 """So far the closing quote of a row that is too long is looked for, to refuse it as one."""
+MAX_TRIED_LINES = 1000
+"""A row of more lines that has a wrong number of cells is tried from its first line alone."""
 
 csv.field_size_limit(2 * MAX_ROW_BYTES)
 
@@ -92,6 +94,7 @@ class _Lines:
         self._waiting: deque[_Line] = deque()
         self.given: list[_Line] = []
         self._held = 0
+        self._hopeless = 0
 
     def begin_row(self) -> None:
         self.given, self._held = [], 0
@@ -99,11 +102,17 @@ class _Lines:
     def take_back(self, lines: list[_Line]) -> None:
         self._waiting.extendleft(reversed(lines))
 
+    def give_up(self) -> None:
+        """Follow no other row into these lines: an open quote there leads to where the one that was read has led."""
+        self._hopeless = max(self._hopeless, self.given[-1].number)
+
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
         if self._held > MAX_ROW_BYTES:
+            raise StopIteration
+        if self.given and self._waiting and self._waiting[0].number <= self._hopeless:
             raise StopIteration
         line = self._waiting.popleft() if self._waiting else self._read()
         self.given.append(line)
@@ -165,6 +174,8 @@ def _pieces(lines: _Lines, names: list[str], delimiter: str) -> Iterator[Piece |
         fault = next((line.fault for line in given if line.fault), None)
         if cells is None or len(cells) != len(names):
             fault = given[0].fault or _fault(cells, names)
+            if cells is None or len(given) > MAX_TRIED_LINES:
+                lines.give_up()
             lines.take_back(given[1:])
             given = given[:1]
         elif not fault and sum(len(line.raw) for line in given) > MAX_LINE_BYTES:

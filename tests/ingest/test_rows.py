@@ -5,9 +5,11 @@ import io
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.document import Document, Refusal, Unreadable
-from ingest.readers import READERS
+from ingest.readers import READERS, rows
 from ingest.readers.rows import MAX_ROW_BYTES
 from tests.ingest.importing import counts, imported
 from tests.ingest.test_readers import told
@@ -57,3 +59,31 @@ def test_a_quote_that_is_missing_costs_its_line_alone_whatever_follows() -> None
     found = read(data)
     assert [each.line for each in found if isinstance(each, Refusal)] == [9]
     assert len(found) == len(rows)
+
+
+@pytest.mark.parametrize("end", ["", '"\n'])
+def test_quotes_that_open_again_in_every_line_are_followed_once(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    following = rows._Lines.__next__
+
+    def counted(lines: rows._Lines) -> str:
+        nonlocal asked
+        asked += 1
+        return following(lines)
+
+    monkeypatch.setattr(rows._Lines, "__next__", counted)
+    good = [[f"问题{number}", f"回答{number}"] for number in range(20)]
+    data = as_csv(["question", "answer"], *good) + (',y",z,"w\n' * 3000 + end).encode()
+    found = read(data)
+    assert told(found)[:20] == [question for question, _ in good]
+    assert len(found) >= 3020
+    assert asked < (10_000 if not end else 2_000_000)
+
+
+@given(st.lists(st.sampled_from(["a", ",", '"', "\n", '"b\nc"', "d,e\n", ',y",z,"w\n']), max_size=40))
+def test_giving_up_early_changes_nothing(parts: list[str]) -> None:
+    data = ("question,answer\n" + "".join(parts)).encode()
+    found = read(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows._Lines, "give_up", lambda _lines: None)
+        assert read(data) == found
