@@ -201,6 +201,12 @@ UNREADABLE: dict[str, Fault] = {
         "The names of the columns (line {line}) hold a NUL character (U+0000). Remove it.",
         "列名（第 {line} 行）含有 NUL 字符（U+0000）。请删除。",
     ),
+    "no_rows": Fault(
+        "No row of the table can be read below the names of its columns, from line {line} on. Put the names into the "
+        "first row, delete what stands above them, such as a title, and give every row as many cells.",
+        "表格列名以下没有可读的行（从第 {line} 行起）。请把列名放在首行，删去其上的内容（如标题），"
+        "并让每行的单元格数与列数相同。",
+    ),
     "no_list": Fault(
         "The file is one JSON object without a list of records. Write one record a line, or a list of records.",
         "文件是单个 JSON 对象，其中没有记录列表。请每行写一条记录，或写成记录的列表。",

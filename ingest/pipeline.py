@@ -260,7 +260,7 @@ def _recognise(job: Job) -> None:
         if upload.format:
             continue
         try:
-            found = recognise(upload.path, format=job.format or None, encoding=job.encoding or None)
+            found = recognise(upload.path, format=job.format or None, encoding=job.encoding or None, name=upload.name)
         except Unreadable as error:
             raise Unreadable(error.code, error.pointer, **_named(upload, error.parameters)) from error
         upload.format, upload.container, upload.encoding = found.format, found.container, found.encoding

@@ -187,7 +187,8 @@ def look_at(  # noqa: PLR0913  what a look depends on
     """
     format = format or (mapping.format if mapping else "")  # noqa: A001  as above
     preview = Preview([_look(file, format, encoding) for file in files])
-    preview.fields = next((fields for file in files if (fields := first_fields(file.path, encoding))), [])
+    found = (first_fields(file.path, encoding, name=file.name) for file in files)
+    preview.fields = next(filter(None, found), [])
     if source is None:
         return preview
     ledger, stages = intake.Ledger(Batch(pk=0, source=source)), Stages.of(source, mapping=mapping, is_rehearsal=True)
@@ -245,7 +246,7 @@ def trouble_of(job: "Job") -> str:
 
 def _look(file: Given, format: str, encoding: str) -> Look:  # noqa: A002  as above
     try:
-        found = recognise(file.path, format=format or None, encoding=encoding or None)
+        found = recognise(file.path, format=format or None, encoding=encoding or None, name=file.name)
         return Look(file, found, broken=explained(found.broken.code, found.broken.parameters) if found.broken else "")
     except Unreadable as error:
         guess = str(error.parameters.get("guess", ""))

@@ -64,6 +64,7 @@ OTHER_KINDS = {
 
 _UNMARKED_UTF16 = re.compile(rb"[\[{]\x00[^\x00]\x00|\x00[\[{]\x00[^\x00]")
 _INCOMPLETE = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
+_TABLE_NAME = re.compile(r"\.(?:csv|tsv)(?:\.(?:gz|zst))?\Z", re.IGNORECASE)
 _SPREAD_OBJECT = re.compile(rb"\s*+\{\s*?\n")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 _MORE_THAN_DAMAGE = 3
@@ -88,8 +89,11 @@ def recognise(
     *,
     format: str | None = None,  # noqa: A002 -- named like the option that it takes
     encoding: str | None = None,
+    name: str = "",
 ) -> Recognised:
     """Look at the beginning of a file; ``format`` and ``encoding`` are believed when they are given.
+
+    ``name`` is what people call the file, where that is not the name of the path: its ending speaks for a table.
 
     Raises:
         Unreadable: for a file that is no file of records, is in another encoding, or fits no format.
@@ -106,7 +110,10 @@ def recognise(
     text = text.removeprefix(codecs.BOM_UTF8)
     if not text or text.isspace():
         return Recognised(format or DEFAULT_FORMAT, f"jsonl{ending}", found, is_empty=is_whole, broken=broken)
-    container = _container(text, is_whole=is_whole)
+    is_called_table = bool(_TABLE_NAME.search(name or Path(path).name))
+    container = _container(text, is_whole=is_whole, is_called_table=is_called_table)
+    if is_whole and container in rows.DELIMITERS and _has_only_names(text, container, is_called_table=is_called_table):
+        return Recognised(format or DEFAULT_FORMAT, container + ending, found, is_empty=True)
     return Recognised(format or _format(text, container), container + ending, found, broken=broken)
 
 
@@ -121,24 +128,24 @@ class Field(NamedTuple):
     characters: int
 
 
-def first_fields(path: str | Path, encoding: str = "") -> list[Field]:
+def first_fields(path: str | Path, encoding: str = "", *, name: str = "") -> list[Field]:
     """The fields of the first records that can be read, those inside others by their path; most text comes first."""
-    records = list(islice(_first_records(path, encoding), RECORDS_OF_FIELDS))
+    records = list(islice(_first_records(path, encoding, name), RECORDS_OF_FIELDS))
     beginnings: dict[str, str] = {}
     texts: dict[str, set[str]] = {}
-    for name, value in chain.from_iterable(_leaves(record, "") for record in records):
-        beginnings[name] = beginnings.get(name) or _shown(value)
-        texts.setdefault(name, set()).add(_text_in(value))
+    for key, value in chain.from_iterable(_leaves(record, "") for record in records):
+        beginnings[key] = beginnings.get(key) or _shown(value)
+        texts.setdefault(key, set()).add(_text_in(value))
     changing = min(2, len(records))
-    numbers = {name: sum(map(len, each)) if len(each) >= changing else 0 for name, each in texts.items()}
-    fields = [Field(name, beginning, numbers[name]) for name, beginning in beginnings.items()]
+    numbers = {key: sum(map(len, each)) if len(each) >= changing else 0 for key, each in texts.items()}
+    fields = [Field(key, beginning, numbers[key]) for key, beginning in beginnings.items()]
     return sorted(fields, key=lambda field: -field.characters)
 
 
-def _first_records(path: str | Path, encoding: str) -> Iterator[Record]:
+def _first_records(path: str | Path, encoding: str, name: str) -> Iterator[Record]:
     """The records at the beginning of a file; of one that cannot be read, those before."""
     try:
-        found = recognise(path, format=DEFAULT_FORMAT, encoding=encoding or None)
+        found = recognise(path, format=DEFAULT_FORMAT, encoding=encoding or None, name=name)
         with Path(path).open("rb") as file:
             pieces = islice(cut(file, container=found.container, encoding=found.encoding), SAMPLE_LINES)
             yield from filter(None, map(_record, takewhile(lambda piece: piece.offset < SAMPLE_BYTES, pieces)))
@@ -289,7 +296,17 @@ def _check_declared(sample: bytes, encoding: str, *, is_whole: bool) -> None:
         raise Unreadable("not_in_encoding", encoding=encoding, line=wrong[0].line)
 
 
-def _container(text: bytes, *, is_whole: bool) -> str:
+def _has_only_names(text: bytes, container: str, *, is_called_table: bool) -> bool:
+    """Whether a table has no row below the names of its columns; a single line of prose has none either."""
+    try:
+        names = rows.column_names(io.BytesIO(text), container, "utf-8")
+        has_rows = next(CONTAINERS[container](io.BytesIO(text)), None) is not None
+    except Unreadable:
+        return False
+    return not has_rows and (is_called_table or _fit_names(names))
+
+
+def _container(text: bytes, *, is_whole: bool, is_called_table: bool) -> str:
     """Which container ``text`` is in; a list alone on its line before a line with an object is a faulty record."""
     text = text.lstrip()
     first, _, rest = text.partition(b"\n")
@@ -299,7 +316,7 @@ def _container(text: bytes, *, is_whole: bool) -> str:
         return RETURNED
     if text.startswith(b"{"):
         return "object" if _is_one_object(text, first, rest, is_whole=is_whole) else "jsonl"
-    return _text_container(text) or "jsonl"
+    return _text_container(text, is_called_table=is_called_table) or "jsonl"
 
 
 def _is_returned(text: bytes) -> bool:
@@ -332,21 +349,40 @@ def _is_one_object(text: bytes, first: bytes, rest: bytes, *, is_whole: bool) ->
     return fault_position(first) is not None
 
 
-def _text_container(text: bytes) -> str:
+def _text_container(text: bytes, *, is_called_table: bool) -> str:
     """Which container text that is not JSON is in; empty when it is in none."""
     pieces = islice(CONTAINERS["blocks"](io.BytesIO(text)), SAMPLE_BLOCKS)
     if any(piece.fields and _fitting(piece.fields) for piece in pieces if isinstance(piece, Piece)):
         return "blocks"
-    return next((name for name, delimiter in rows.DELIMITERS.items() if _is_table(text, delimiter)), "")
+    found = {name: rows.first_rows(text, delimiter, SAMPLE_ROWS) for name, delimiter in rows.DELIMITERS.items()}
+    if table := next((name for name, cells in found.items() if _is_table(cells)), ""):
+        return table
+    if is_called_table or _is_one_column(found["csv"]):
+        return max(found, key=lambda name: max(map(len, found[name]), default=0))
+    return ""
 
 
-def _is_table(text: bytes, delimiter: str) -> bool:
-    """Whether the first rows have as many cells, more than one, and the first looks like the names of columns."""
-    names, *others = rows.first_rows(text, delimiter, SAMPLE_ROWS) or [[]]
+def _is_table(found: list[list[str]]) -> bool:
+    """Whether the first rows have as many cells, more than one, and the first looks like the names of columns.
+
+    The name of a column may be missing: of the numbers before the rows, or behind a delimiter that ends every row.
+    """
+    names, *others = found or [[]]
     alike = sum(len(cells) == len(names) for cells in others)
-    are_names = all(name.strip() and len(name) <= MAX_NAME_CHARACTERS for name in names)
-    are_objects = sum(cells[0].lstrip("\ufeff \t").startswith(("{", "[")) for cells in (names, *others) if cells)
+    are_names = any(map(str.strip, names)) and all(len(name) <= MAX_NAME_CHARACTERS for name in names)
+    are_objects = sum(cells[0].lstrip("\ufeff \t").startswith(("{", "[")) for cells in found if cells)
     return len(names) > 1 and are_names and alike * 2 >= len(others) and are_objects * 2 <= len(others)
+
+
+def _is_one_column(found: list[list[str]]) -> bool:
+    """Whether the rows have one cell each, and a format knows the name above them."""
+    names, *others = found or [[]]
+    return len(names) == 1 and bool(others) and all(len(cells) == 1 for cells in others) and _fit_names(names)
+
+
+def _fit_names(names: list[str]) -> bool:
+    """Whether columns of these names fit a format."""
+    return _fitting({name.strip(): "-" for name in names}) is not None
 
 
 def _format(text: bytes, container: str) -> str:
@@ -356,6 +392,8 @@ def _format(text: bytes, container: str) -> str:
     pieces = list(islice(CONTAINERS[container](io.BytesIO(text)), SAMPLE_LINES))
     if container == "jsonl" and _SPREAD_OBJECT.match(text) and not any(_fits_any(piece) for piece in pieces):
         raise Unreadable("one_object")
+    if container in rows.DELIMITERS and pieces and all(isinstance(piece, Refusal) for piece in pieces):
+        raise Unreadable("no_rows", line=pieces[0].line)
     return _format_of(pieces)
 
 

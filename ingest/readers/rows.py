@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ingest.document import Refusal, Unreadable
 from ingest.readers import compression, encodings
-from ingest.readers.lines import physical_lines, start
+from ingest.readers.lines import BLOCK_BYTES, physical_lines, start
 from ingest.readers.piece import Piece
 from review.text.strict import MAX_LINE_BYTES, Malformed, printable
 
@@ -49,9 +49,8 @@ def rows(
     encoding = encodings.resolved(stream, encoding)
     heading = _Lines(stream, encoding)
     names = _names(heading, delimiter)
-    if offset:
-        stream.seek(offset)
-    yield from _pieces(_Lines(stream, encoding, offset, line) if offset else heading, names, delimiter)
+    lines = _Lines(stream, encoding, offset, line, heading.newline) if offset else heading
+    yield from _pieces(lines, names, delimiter)
 
 
 def column_names(stream: encodings.ByteSource, container: str, encoding: str) -> list[str]:
@@ -66,7 +65,7 @@ def column_names(stream: encodings.ByteSource, container: str, encoding: str) ->
 
 def first_rows(text: bytes, delimiter: str, count: int) -> list[list[str]]:
     """The cells of the first rows of ``text`` in UTF-8 that are not blank, as far as they can be read."""
-    lines = (f"{line}\n" for line in text.decode(errors="replace").split("\n"))
+    lines = (f"{line}\n" for line in text.decode(errors="replace").split(_line_end(text, "utf-8")))
     found: list[list[str]] = []
     try:
         for cells in csv.reader(lines, delimiter=delimiter, strict=True):
@@ -85,10 +84,14 @@ CONTAINERS = {name: partial(rows, delimiter=delimiter) for name, delimiter in DE
 class _Lines:
     """The lines that ``csv`` asks for; those given for the row that is being read can be taken back."""
 
-    def __init__(self, stream: encodings.ByteSource, encoding: str, offset: int = 0, line: int = 0) -> None:
+    def __init__(
+        self, stream: encodings.ByteSource, encoding: str, offset: int = 0, line: int = 0, newline: bytes = b""
+    ) -> None:
         self.encoding = encoding
-        self.newline = "\n".encode(encoding)
         head, self._offset = start(stream, encoding, offset)
+        if not newline:
+            head += _beginning(stream)
+        self.newline = newline or _line_end(head, encoding).encode(encoding)
         self._coming = physical_lines(stream, self.newline, head)
         self._number = line
         self._waiting: deque[_Line] = deque()
@@ -135,6 +138,20 @@ class _Lines:
                 fault = Malformed("nul") if "\x00" in text else None
         raw = content.removesuffix("\r".encode(self.encoding))
         return _Line(raw, f"{text.removesuffix('\r')}\n", self._number, begin, self._offset, fault)
+
+
+def _beginning(stream: encodings.ByteSource) -> bytes:
+    """As much of a stream as tells how its lines end."""
+    found = bytearray()
+    while len(found) < BLOCK_BYTES and (block := stream.read(BLOCK_BYTES - len(found))):
+        found += block
+    return bytes(found)
+
+
+def _line_end(beginning: bytes, encoding: str) -> str:
+    """What ends the lines: a carriage return only where there is no line feed at all, as in old tables."""
+    text = beginning[:BLOCK_BYTES].decode(encoding, "replace")
+    return "\r" if "\r" in text and "\n" not in text else "\n"
 
 
 def _names(lines: _Lines, delimiter: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingest.document import UNREADABLE, Unreadable
+from ingest.document import UNREADABLE, Document, Unreadable
 from ingest.readers import READERS, Recognised, first_fields, recognise
 from review.text.strict import explain
 from tests.ingest.faulty_lines import faulty_lines, good_lines, line, record
@@ -197,6 +197,56 @@ def test_other_files_are_refused_whole(file: Path, data: bytes, code: str) -> No
     fault = refused(file, data)
     assert fault.code == code
     assert fault.message("en") != fault.message("zh-hans")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "format_name", "container"),
+    [
+        (",question,answer\n0,问,答\n1,问二,答二\n", "", "qa", "csv"),
+        ("question,answer,\n问,答,\n问二,答二,\n", "", "qa", "csv"),
+        ("prompt\n写一首诗\n写一封信\n", "", "prompts", "csv"),
+        ("prompt\n写一首诗\n", "a.csv", "prompts", "csv"),
+        ("question,answer\r问,答\r问二,答二\r", "", "qa", "csv"),
+        ("question,answer\n问,答\n问,a,b\n问,c,d\n问,e,f\n", "a.CSV", "qa", "csv"),
+        ("question\tanswer\n问\t答\n问\n问\n问\n", "a.tsv.gz", "qa", "tsv"),
+    ],
+)
+def test_tables_are_recognised(file: Path, data: str, name: str, format_name: str, container: str) -> None:
+    recognised = found(file, data.encode(), name=name)
+    assert recognised == Recognised(format_name, container, "utf-8")
+    with file.open("rb") as stream:
+        first = next(iter(READERS[format_name].read(stream, container=container)))
+    assert isinstance(first, Document)
+
+
+@pytest.mark.parametrize(("data", "name"), [("question,answer\n", ""), ("甲,乙\r\n\r\n", "a.csv"), ("甲\n", "a.csv")])
+def test_a_table_of_names_alone_is_empty(file: Path, data: str, name: str) -> None:
+    recognised = found(file, data.encode(), name=name)
+    assert (recognised.container, recognised.is_empty) == ("csv", True)
+    with file.open("rb") as stream:
+        assert list(READERS[recognised.format].read(stream, container="csv")) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("2024 年问答汇总\nquestion,answer\n问,答\n", "no_rows"),
+        ("甲,乙,丙\n一,二\n三\n", "no_rows"),
+        ("今天下雨，明天天晴。\n后天有风。\n", "unknown_shape"),
+        ('"question,answer\n问,答\n', "no_column_names"),
+    ],
+)
+def test_a_table_that_is_not_recognised_is_told_of_tables(file: Path, data: str, code: str) -> None:
+    fault = refused(file, data.encode(), name="a.csv")
+    assert fault.code == code
+    assert "JSON" not in fault.message("en")
+    if code != "no_column_names":
+        assert found(file, data.encode(), name="a.csv", format="qa").container == "csv"
+
+
+def test_lines_of_prose_are_no_table(file: Path) -> None:
+    for prose in ("今天下雨,明天天晴\n", "今天下雨\n后天有风\n", "a, b, c"):
+        assert refused(file, prose.encode()).code == "no_records"
 
 
 def test_zip_is_refused_whole(file: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import jobs, pipeline
 from ingest.document import Document, Refusal, Unreadable
 from ingest.readers import READERS, rows
 from ingest.readers.rows import MAX_ROW_BYTES
+from review.models import Source
 from tests.ingest.importing import counts, imported
 from tests.ingest.test_readers import told
 
@@ -87,3 +89,22 @@ def test_giving_up_early_changes_nothing(parts: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows._Lines, "give_up", lambda _lines: None)
         assert read(data) == found
+
+
+def test_lines_that_carriage_returns_end_are_read_and_resumed() -> None:
+    data = "question,answer\r问,答\r\r问二,答,多\r问三,答三".encode()
+    found = read(data)
+    assert told(found) == ["问", "wrong_columns", "问三"]
+    assert [each.line for each in found] == [2, 4, 5]
+    for position, each in enumerate(found):
+        assert data[each.offset : each.end].rstrip(b"\r") == each.raw
+        assert read(data, offset=each.end, line=each.line) == found[position + 1 :]
+
+
+@pytest.mark.django_db
+def test_the_name_of_an_upload_speaks_for_a_table() -> None:
+    file = io.BytesIO("question,answer\n问,答\n问,答,多\n问,答,多\n问,答,多\n".encode())
+    source = Source.objects.get(slug="logi-qa")
+    job = jobs.submit(source=source, files=[("表.csv", file)], by=None, tell_workers=False)
+    pipeline.run(job.pk)
+    assert counts(job) == {"read": 4, "new": 1, "rejected": 3}
