@@ -95,7 +95,9 @@ def _gunzipped(pull: Callable[[int], bytes]) -> Iterator[bytes]:
             yield block
         data = inner.unconsumed_tail
         if inner.eof:
-            data = (inner.unused_data or pull(_READ_BYTES)).lstrip(b"\x00")
+            data = inner.unused_data.lstrip(b"\x00")
+            while not data and (block := pull(_READ_BYTES)):
+                data = block.lstrip(b"\x00")
             if not data:
                 return
             inner = zlib.decompressobj(_GZIP_WINDOW_BITS)

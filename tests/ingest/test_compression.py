@@ -78,3 +78,12 @@ def test_text_of_any_size_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     assert before_the_break(gzip.compress(text), "gz") == (60_000, "")
     monkeypatch.setattr(compression, "MAX_UNPACKED_BYTES", 1 << 20)
     assert before_the_break(gzip.compress(text), "gz")[1] == "archive_too_large"
+
+
+@pytest.mark.parametrize("zeros", [1, 65_535, 65_536, 200_000])
+def test_zeros_between_the_members_of_a_gzip_file_are_passed_over(zeros: int) -> None:
+    packed = gzip.compress(LINES)
+    for padded in (packed + bytes(zeros) + packed, packed + bytes(zeros) + packed + bytes(zeros)):
+        assert gzip.decompress(padded) == LINES + LINES
+        assert before_the_break(padded, "gz") == (6000, "")
+    assert before_the_break(packed + bytes(zeros) + b"no more", "gz") == (3000, "archive_damaged")
