@@ -8,7 +8,9 @@ import zstandard
 from ingest.document import Unreadable
 from ingest.readers.encodings import ByteSource
 
-MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst"}
+SKIPPABLE = tuple(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60))
+"""Frames of Zstandard that hold no contents, and may come first."""
+MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst"} | dict.fromkeys(SKIPPABLE, "zst")
 """By the first bytes, the ending that the name of the container gets."""
 
 KINDS = {"gz": "gzip", "zst": "Zstandard"}

@@ -2,14 +2,16 @@
 
 import gzip
 import io
+import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
 from ingest.document import Document, Refusal, Unreadable
-from ingest.readers import READERS, compression
+from ingest.readers import READERS, Recognised, compression, recognise
 from ingest.readers.containers import CONTAINERS
 from tests.ingest.faulty_lines import good_lines
 
@@ -87,3 +89,14 @@ def test_zeros_between_the_members_of_a_gzip_file_are_passed_over(zeros: int) ->
         assert gzip.decompress(padded) == LINES + LINES
         assert before_the_break(padded, "gz") == (6000, "")
     assert before_the_break(packed + bytes(zeros) + b"no more", "gz") == (3000, "archive_damaged")
+
+
+@pytest.mark.parametrize("magic", [0x184D2A50, 0x184D2A57, 0x184D2A5F])
+@pytest.mark.parametrize("size", [0, 5, 100_000])
+def test_a_frame_without_contents_may_come_first(magic: int, size: int, tmp_path: Path) -> None:
+    frame = struct.pack("<II", magic, size) + b"x" * size
+    file = tmp_path / "a"
+    for packed in (frame + zstandard.compress(LINES), frame * 2 + zstandard.compress(LINES) + frame):
+        file.write_bytes(packed)
+        assert recognise(file) == Recognised("cqia", "jsonl.zst", "utf-8")
+        assert before_the_break(packed, "zst") == (3000, "")
