@@ -1,19 +1,16 @@
 """Files that were sent but are not a job yet: kept until a person confirms them, for a day at most."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from ingest import jobs, mappings
+from ingest import jobs, keeping, mappings
 from ingest.models import Job
 from review import access, depot
 from review.text.strict import printable
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
     from review.models import Source, User
 
-KEPT_FOR = timedelta(days=1)
 ABOUT = "about.json"
 MAX_NAME_CHARACTERS = 200
 
@@ -67,14 +63,18 @@ class Staging:
 
 def root() -> Path:
     """Return the folder of all that is not a job yet."""
-    folder: Path = settings.UPLOAD_ROOT / "staged"
-    return folder
+    return keeping.staged_root()
 
 
 def stage(files: "Iterable[UploadedFile[bytes]]", *, by: "User", said: Mapping[str, str]) -> Staging:
-    """Store files that were sent. Raises OSError when the disk refuses; then nothing is left behind."""
+    """Store files that were sent.
+
+    Raises Refused where there is no room for them, OSError when the disk refuses; then nothing is left behind.
+    """
     access.check_import(by)
-    remove_leftovers()
+    files = list(files)
+    keeping.remove_leftovers()
+    keeping.check_room(sum(file.size or 0 for file in files))
     staging = Staging(uuid4(), by.pk, said=dict(said))
     staging.folder.mkdir(mode=0o700, parents=True)
     try:
@@ -136,17 +136,6 @@ def submit(staging: Staging, *, by: "User", source: "Source", said: Mapping[str,
     for file in staging.files:
         depot.remove(staging.path(file))
     return job
-
-
-def remove_leftovers(*, older_than: timedelta = KEPT_FOR) -> int:
-    """Remove what nobody came back for; return how many."""
-    before = time.time() - older_than.total_seconds()
-    old = [folder for folder, changed in depot.folders(root()) if changed < before]
-    for folder in old:
-        depot.clear(folder)
-        with suppress(OSError):
-            folder.rmdir()
-    return len(old)
 
 
 @transaction.atomic

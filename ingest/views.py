@@ -65,6 +65,13 @@ def show_job(request: Request, pk: int) -> HttpResponse:
 def download_rejects(request: Request, pk: int) -> HttpResponseBase:
     """Send the file of refused records."""
     job = _job(request, pk)
+    if (
+        rejects_file.find(job) is None
+        and overview.rejects(job).exists()
+        and job.uploads.exclude(removed_at=None).exists()
+    ):
+        problem = _("The files of this job are not kept any more. Import them again: what is in counts as unchanged.")
+        return _show_job(request, job, problem=problem, status=410)
     path = rejects_file.at_hand(job)
     if path is None:
         raise Http404
@@ -210,6 +217,8 @@ def _receive(request: Request, *, quota: QuotaHandler) -> HttpResponse:
         return _invite(request, form, problem=str(files.errors["uploads"][0]), status=422)
     try:
         staged = staging.stage(files.cleaned_data["uploads"], by=request.user, said=_said(request))
+    except Refused as refused:
+        return _invite(request, form, problem=str(refused), status=refusal(refused))
     except OSError as error:
         return _invite(request, form, problem=_disk(error), status=409)
     return go_to(request, reverse("ingest:staged", args=[staged.key]))

@@ -6,15 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django.fixtures import Settings
 
-from ingest import jobs, keeping, pipeline
+from ingest import jobs, keeping, pipeline, staging, tasks
 from ingest.models import Job
-from review.models import Batch, Record
+from review.models import Batch, Record, User
 from review.models.clock import ClockTimestamp
 from review.refused import Refused
 from tests.ingest.faulty_lines import good_lines
 from tests.ingest.importing import imported, submitted
+from tests.ingest.pages import FAULTY, signed_in, text
 
 pytestmark = [pytest.mark.django_db]
 
@@ -57,6 +59,30 @@ def test_files_of_jobs_that_ended_long_ago_go_and_what_came_in_stays(settings: S
     with pytest.raises(Refused, match="not kept any more"):
         jobs.resume(failed, by=None, tell_workers=False)
     assert pipeline.run(running.pk) == pipeline.Outcome.ENDED
+
+
+def test_files_that_nobody_confirmed_go_after_a_day_though_nobody_sends_others(gao: User) -> None:
+    old, young = (staging.stage([SimpleUploadedFile("a", TEN)], by=gao, said={}) for _time in range(2))
+    os.utime(old.folder, (0, 0))
+    tasks.tidy()
+    assert (old.folder.exists(), young.folder.exists()) == (False, True)
+    tasks.tidy()
+    assert young.folder.exists()
+
+
+def test_what_was_refused_goes_with_the_files_and_the_job_says_so(gao: User, uploads: Path) -> None:
+    old, recent = imported(FAULTY), imported(FAULTY)
+    Job.objects.filter(pk=old.pk).update(finished_at=ClockTimestamp() - timedelta(days=4000))
+    assert old.rejects_path.exists()
+    tasks.tidy()
+    assert [job.folder.exists() for job in (old, recent)] == [False, True]
+    assert keeping.used() == len(FAULTY) + recent.rejects_path.stat().st_size
+    client = signed_in(gao)
+    answer = client.get(f"/ingest/jobs/{old.pk}/rejects/")
+    assert answer.status_code == 410
+    assert "not kept any more" in text(answer)
+    assert not old.folder.exists()
+    assert b"not json" in b"".join(client.get(f"/ingest/jobs/{recent.pk}/rejects/"))
 
 
 def test_files_that_belong_to_no_job_go_after_a_day(uploads: Path) -> None:

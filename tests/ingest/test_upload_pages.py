@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
-from ingest import jobs, pipeline, staging, workers
+from ingest import jobs, keeping, pipeline, staging, workers
 from ingest.models import Job
 from ingest.readers import READERS
 from ingest.staging import Staging
@@ -403,6 +403,18 @@ def test_what_nobody_came_back_for_goes_after_a_day(gao: User) -> None:
     upload(client, sent())
     assert client.get(old).status_code == 404
     assert client.get(fresh).status_code == 200
+
+
+def test_files_beyond_the_quota_are_refused_and_the_fields_are_kept(gao: User, settings: Settings) -> None:
+    settings.INGEST_QUOTA_BYTES = 1000
+    for language, said in (("en", "There is no room for more files"), ("zh-hans", "没有空间存放更多文件")):
+        sending = {"uploads": [sent(b"x" * 5000)], "source": "mba", "holder": "甲", "licence": "MIT"}
+        answer = signed_in(gao).post("/ingest/new/", sending, headers={"Accept-Language": language})
+        assert answer.status_code == 409
+        assert said in text(answer)
+        assert 'value="甲"' in text(answer)
+        assert '<option value="mba" selected>' in text(answer)
+    assert keeping.used() == 0
 
 
 def test_a_full_disk_is_said_and_nothing_is_left(gao: User, monkeypatch: pytest.MonkeyPatch) -> None:
