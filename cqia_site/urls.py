@@ -10,6 +10,7 @@ from cqia_site import health, schema, views
 from cqia_site.metrics import MetricsView
 from review.views import home
 
+handler400 = views.bad_request
 handler404 = views.not_found
 handler500 = views.server_error
 

@@ -2,12 +2,14 @@
 
 import sys
 
+from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views.defaults import page_not_found
+from django.views import defaults
 
 from cqia_site.middleware import is_passing, unavailable
 
@@ -23,7 +25,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what is not there: in JSON below `/api/`, with a page everywhere else."""
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": _("There is nothing at this address.")}, status=404)
-    return page_not_found(request, exception)
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what cannot be read: in JSON below `/api/`, with a page everywhere else."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    said = _("The request cannot be read as it is.")
+    if isinstance(exception, TooManyFilesSent):
+        said = _("A request has at most %(number)s files.") % {"number": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
+    if isinstance(exception, TooManyFieldsSent):
+        said = _("A request has at most %(number)s fields.") % {"number": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS}
+    return JsonResponse({"detail": said}, status=400)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  the signature of the setting

@@ -168,6 +168,28 @@ def test_other_requests_are_refused_as_json(gao: User) -> None:
     assert answer.headers["Content-Type"] == "application/json"
 
 
+def test_too_much_at_once_is_refused_as_json(gao: User) -> None:
+    client = bearing(gao)
+    files = [SimpleUploadedFile(f"{number}.jsonl", b"x") for number in range(150)]
+    fields = {f"field-{number}": "x" for number in range(1500)}
+    for sent, sentence in (
+        ({"file": files}, "at most 100 files"),
+        (fields, "at most 1000 fields"),
+        ({"source": "x" * 6_000_000}, "cannot be read"),
+    ):
+        answer = client.post(JOBS, sent)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+        assert sentence in answer.json()["detail"]
+    assert not Job.objects.exists()
+
+
+def test_a_page_is_refused_as_a_page(gao: User) -> None:
+    client = Client()
+    client.force_login(gao)
+    answer = client.post("/ingest/new/", {f"field-{number}": "x" for number in range(1500)})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
 def test_an_import_is_paused_resumed_and_cancelled(gao: User, lin: User) -> None:
     client = bearing(gao)
     address = post(client).headers["Location"]
