@@ -243,7 +243,7 @@ class Job(models.Model):
         faults = UNREADABLE | prompts.FAULTS
         older = {f"{name}_zh": said for name, said in self.error_parameters.items() if name in {"kind", "known"}}
         told = older | self.error_parameters  # of older jobs, a kind is named in one language
-        return self.named(explain(faults[self.error_code], "", told, get_language() or ""))
+        return explain(faults[self.error_code], "", told, get_language() or "")
 
     def named(self, sentence: str) -> str:
         """Put before the reason why a file cannot be read the name of the file, where it does not say it itself."""

@@ -216,7 +216,7 @@ def described(job: Job) -> dict[str, Any]:
             {"name": upload.name, "bytes": upload.size, "format": upload.format, "encoding": upload.encoding}
             for upload in job.uploads.all()
         ],
-        "error": job.error,
+        "error": job.named(job.error),
         "created_at": job.created_at,
         "finished_at": job.finished_at,
         "retracted_at": retraction.at if retraction else None,

@@ -203,6 +203,13 @@ def test_an_import_is_paused_resumed_and_cancelled(gao: User, lin: User) -> None
     assert client.post(f"{JOBS}999999/pause/").status_code == 404
 
 
+def test_a_file_that_cannot_be_read_is_named(gao: User) -> None:
+    client = bearing(gao)
+    address = post(client, "问题,问题,答案\n花为什么香？,香不香？,为了引来昆虫。\n".encode()).headers["Location"]
+    pipeline.run(Job.objects.get().pk)
+    assert client.get(address).json()["error"].startswith("a.jsonl: Two columns are called 问题.")
+
+
 def test_an_import_that_was_taken_back_says_when(gao: User) -> None:
     client = bearing(gao)
     address = post(client).headers["Location"]

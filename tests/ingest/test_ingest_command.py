@@ -250,6 +250,14 @@ def test_file_in_another_encoding_fails_with_the_option_to_give(ten: Path, words
     assert counted(run(ten, "--source", "zhihu", "--encoding", "gb18030", *words)[0]) == {"read": 10, "new": 10}
 
 
+def test_two_columns_of_one_name_are_told_with_the_name_and_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "dupcols.csv"
+    path.write_text("问题,问题,答案\n花为什么香？,香不香？,为了引来昆虫。\n", encoding="utf-8")
+    status, message = failed(path, "--source", "zhihu")
+    assert status == 1
+    assert "dupcols.csv: Two columns are called 问题." in message
+
+
 def test_failed_job_is_reported_as_json_too(ten: Path) -> None:
     ten.write_bytes(b"\x7fELF")
     out = io.StringIO()

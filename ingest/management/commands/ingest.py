@@ -295,5 +295,5 @@ def _why(job: Job) -> str:
     return _("Job %(job)s, %(state)s: %(error)s") % {
         "job": job.pk,
         "state": job.get_state_display(),
-        "error": job.error,
+        "error": job.named(job.error),
     }
