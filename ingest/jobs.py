@@ -21,7 +21,7 @@ from ingest.readers import READERS, encodings
 from ingest.rejects import sync_folder
 from ingest.sweeper import send
 from review import access, depot, retractions, rights
-from review.models import Batch, Retraction
+from review.models import Batch, Licence, Retraction
 from review.models.clock import ClockTimestamp
 from review.refused import Ground, Refused
 from review.text.rules import RULES, Kind
@@ -57,7 +57,7 @@ def submit(  # noqa: PLR0913  what is asked for
     """Store the files, names with open streams, and queue their import as one job; workers are told after the commit.
 
     The job keeps the mapping as it is now, whatever becomes of one that was kept under a name.
-    With a `licence` the rights of the batch are decided. Raises Refused for what may not be or is not known,
+    With anything said of them, the rights of the batch are decided. Raises Refused for what may not be or is not known,
     OSError when the disk refuses; then nothing is left behind.
     """
     access.check_import(by)
@@ -69,8 +69,8 @@ def submit(  # noqa: PLR0913  what is asked for
         if not uploads:
             raise Refused(_("Give a file to import."), ground=Ground.INVALID)
         batch = Batch.objects.create(source=source, name=_batch_name(uploads), by=by)
-        if licence:
-            rights.decide_rights(batch, by=by, **said)
+        if any(said.values()):
+            rights.decide_rights(batch, by=by, **said | {"licence": licence or Licence.UNKNOWN})
         job = Job.objects.create(
             source=source,
             batch=batch,
@@ -167,7 +167,7 @@ def check(
 
 
 def _check_rights(*, licence: str, holder: str, evidence: str) -> None:
-    """Refuse a holder or evidence without a licence: who names one has looked, and says "unknown" where it is."""
+    """Refuse a licence that there is not, and what is too long; without a licence it is unknown."""
     for name, text, most in (
         ("holder", holder, MAX_HOLDER_CHARACTERS),
         ("evidence", evidence, MAX_EVIDENCE_CHARACTERS),
@@ -177,9 +177,6 @@ def _check_rights(*, licence: str, holder: str, evidence: str) -> None:
             raise Refused(message, ground=Ground.INVALID, fields={name: message})
     if licence:
         rights.check_licence(licence)
-    elif holder or evidence:
-        message = _("Choose the licence that goes with it; “unknown” is one of them.")
-        raise Refused(message, ground=Ground.INVALID, fields={"licence": message})
 
 
 def _check_rules(names: Collection[str]) -> None:

@@ -66,12 +66,8 @@ def test_rights_given_with_the_import_are_those_of_the_batch(gao: User) -> None:
     assert Batch.objects.get().rights == rights
 
 
-def test_holder_alone_asks_for_the_licence() -> None:
-    with pytest.raises(Refused, match="Choose the licence that goes with it") as caught:
-        submitted(TEN, holder="某人")
-    assert list(caught.value.fields) == ["licence"]
-    assert not Job.objects.exists()
-    submitted(TEN, holder="某人", licence="unknown")
+def test_holder_alone_leaves_the_licence_unknown() -> None:
+    submitted(TEN, holder="某人")
     assert list(Rights.objects.values_list("licence", "holder")) == [("unknown", "某人")]
 
 
