@@ -320,6 +320,7 @@ def _show_job(request: Request, job: Job, *, problem: str = "", status: int = 20
         "counts": overview.counts(job),
         "workers": workers.expected_for(job),
         "rights": overview.rights(job),
+        "mapping": preview.written(job.options["mapping"]) if job.options.get("mapping") else "",
         "trouble": preview.trouble_of(job),
         "can_go_on": overview.can_go_on(job),
         "again": _to_upload_again(job),

@@ -14,6 +14,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from ingest import jobs, pipeline, preview, staging, thresholds, workers
 from ingest.management.commands.ingest import _notices
+from ingest.mapping import parsed
 from ingest.models import Job
 from ingest.readers import CONTAINERS
 from ingest.templatetags.ingest_tags import CONTAINERS as CONTAINER_WORDS
@@ -23,6 +24,7 @@ from review.models import Record, Retraction, Source, User
 from review.models.score import REASONS as UNSCORED
 from review.text.rules import RULES
 from tests.factories import approve
+from tests.ingest.importing import imported
 from tests.ingest.pages import FAULTY, GOOD, HTMX, done, lines, sent, signed_in, submitted, text, upload
 
 pytestmark = [pytest.mark.django_db]
@@ -448,3 +450,14 @@ def test_real_files_are_recognised(gao: User, shared_data: Path) -> None:
     found = page.context["preview"].looks[0].found
     assert (found.format, found.container, found.encoding) == ("cqia", "jsonl", "utf-8")
     assert len(page.context["preview"].candidates) == 20
+
+
+def test_a_job_says_how_its_files_are_read(gao: User) -> None:
+    spec = {"instruction": "题<b>", "output": "答"}
+    content = json.dumps({"题<b>": "问", "答": "好"}, ensure_ascii=False).encode()
+    job = imported(content, mapping=parsed(spec), rules=["trim_blanks"])
+    page = text(signed_in(gao).get(f"/ingest/jobs/{job.pk}/"))
+    assert "&quot;instruction&quot;: &quot;题&lt;b&gt;&quot;" in page
+    assert RULES["trim_blanks"].english in page
+    plain = text(signed_in(gao).get(f"/ingest/jobs/{imported(content).pk}/"))
+    assert "Mapping" not in plain
