@@ -335,9 +335,10 @@ def _read_together(job: Job, files: Sequence[File], should_stop: Callable[[], bo
             _enter(job, part, files, stages, on_chunk)
             if should_stop():
                 return Outcome.HELPED if parts.are_left(job) else Outcome.INTERRUPTED
-    if not parts.are_left(job):
-        job.refresh_from_db(fields=["cursor_file", "cursor_offset"])
-    return Outcome.HELPED if parts.are_left(job) else Outcome.ENDED
+    if parts.are_left(job):
+        return Outcome.HELPED
+    job.refresh_from_db(fields=["cursor_file", "cursor_offset"])
+    return Outcome.HELPED if parts.are_left(job) else Outcome.ENDED  # a crash brings them back
 
 
 def _enter(job: Job, part: Part, files: Sequence[File], stages: Stages, on_chunk: OnChunk) -> None:

@@ -90,6 +90,15 @@ def again() -> Job:
     return submitted(*FILES)
 
 
+def test_who_ends_while_another_enters_the_last_part_leaves_the_end_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    job, are_left = submitted(*FILES), iter([True])
+    monkeypatch.setattr(parts, "are_left", lambda _job: next(are_left, False))
+    assert pipeline.run(job.pk, invite=lambda: None) == Outcome.HELPED
+    assert fresh(job).state == Job.State.RUNNING
+    assert pipeline.join(job.pk) == Outcome.ENDED
+    assert (fresh(job).state, counts(job)["read"]) == (Job.State.DONE, READ)
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_any_number_of_runs_leaves_behind_what_one_does(
     undisturbed: tuple[list[tuple[Any, ...]], dict[str, int], list[Any]], number: int
