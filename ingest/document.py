@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from review.text.strict import FAULTS, MAX_LINE_BYTES, Fault, Faulty, Malformed, Parameters, explain
+from review.text.faults import FAULTS, Fault, Faulty, Parameters, explain
+from review.text.strict import MAX_LINE_BYTES, Malformed
 
 NO_METADATA = "暂无元数据信息"
 """What the published data says where there is no metadata."""
@@ -100,7 +101,7 @@ class Refusal:
     offset: int
     end: int
     code: str
-    """A key of ``review.text.strict.FAULTS``."""
+    """A key of ``review.text.faults.FAULTS``."""
     pointer: str = ""
     """JSON pointer of the faulty value, ``""`` for the whole record."""
     parameters: Parameters = field(default_factory=dict)

@@ -25,11 +25,9 @@ from ingest.readers.cqia import ANSWER_FROM
 from ingest.readers.facts import MAX_HTML_CHARACTERS
 from ingest.readers.markdown import markdown
 from ingest.readers.piece import Piece
+from review.text.faults import FAULTS, Fault, Faulty
 from review.text.strict import (
-    FAULTS,
     MAX_LABEL_CHARACTERS,
-    Fault,
-    Faulty,
     Malformed,
     is_blank,
     json_type,

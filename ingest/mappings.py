@@ -9,7 +9,8 @@ from ingest.mapping import MAX_BYTES, FieldMapping, parsed, read
 from ingest.models import Mapping
 from review import access
 from review.refused import Ground, Refused
-from review.text.strict import Faulty, printable
+from review.text.faults import Faulty
+from review.text.strict import printable
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

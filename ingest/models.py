@@ -15,7 +15,7 @@ from ingest import prompts
 from ingest.document import UNREADABLE, Refusal
 from review.models.clock import ClockTimestamp
 from review.models.tracking import tracked
-from review.text.strict import explain
+from review.text.faults import explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as MappingOf

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ingest.mapping import FieldMapping
     from ingest.models import JobQuerySet
     from review.models import Source
-    from review.text.strict import Parameters
+    from review.text.faults import Parameters
 
 logger = logging.getLogger(__name__)
 

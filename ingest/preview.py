@@ -23,9 +23,9 @@ from ingest.thresholds import Thresholds
 from review import intake
 from review.entries import Prepared
 from review.models import Batch
+from review.text.faults import explain
 from review.text.rules import Chosen
 from review.text.rules.trial import Trials, tried
-from review.text.strict import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from ingest.models import Job
     from ingest.readers.recognition import Field, Recognised
     from review.models import Source
+    from review.text.faults import Parameters
     from review.text.rules import Texts
-    from review.text.strict import Parameters
 
 SHOWN_CANDIDATES = 20
 SHOWN_REFUSALS = 5

@@ -50,7 +50,7 @@ class Staging:
     @property
     def folder(self) -> Path:
         """Where the files stand."""
-        return root() / self.key.hex
+        return keeping.staged_root() / self.key.hex
 
     def path(self, file: StagedFile) -> Path:
         """Return where one of the files stands on this machine."""
@@ -59,11 +59,6 @@ class Staging:
     def here(self, file: StagedFile) -> Path:
         """Return where one of the files stands, once it does. Raises OSError."""
         return depot.here(self.path(file))
-
-
-def root() -> Path:
-    """Return the folder of all that is not a job yet."""
-    return keeping.staged_root()
 
 
 def stage(files: "Iterable[UploadedFile[bytes]]", *, by: "User", said: Mapping[str, str]) -> Staging:
@@ -174,7 +169,7 @@ def _save(staging: Staging) -> Staging:
 
 def _load(key: UUID) -> Staging | None:
     try:
-        about = json.loads(depot.here(root() / key.hex / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads(depot.here(keeping.staged_root() / key.hex / ABOUT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     files = tuple(StagedFile(**file) for file in about["files"])

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.prompts.slots import FROM_FACTS, FROM_TITLE, pieces
-from review.text.strict import Fault, Faulty, printable
+from review.text.faults import Fault, Faulty
+from review.text.strict import printable
 
 FOLDER = Path(__file__).parent
 GENERAL = "general"

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from ingest import jobs, pipeline, preview, staging, thresholds, workers
+from ingest import jobs, keeping, pipeline, preview, thresholds, workers
 from ingest.management.commands.ingest import _notices
 from ingest.mapping import parsed
 from ingest.models import Job
@@ -64,7 +64,7 @@ def test_only_managers_get_in(name: str, request: pytest.FixtureRequest, gao: Us
 def test_a_stranger_is_sent_to_sign_in(client: Client, db: None) -> None:
     assert client.get("/ingest/").status_code == 302
     assert client.post("/ingest/new/", {"uploads": [sent()]}).status_code == 302
-    assert not staging.root().exists()
+    assert not keeping.staged_root().exists()
 
 
 @pytest.mark.parametrize("verb", ["cancel", "resume", "retract"])
@@ -84,7 +84,7 @@ def test_a_form_without_token_is_refused_and_stores_nothing(gao: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(gao)
     assert client.post("/ingest/new/", {"uploads": [sent()], "source": "ruozhiba"}).status_code == 403
-    assert not staging.root().exists()
+    assert not keeping.staged_root().exists()
 
 
 def test_a_manager_limited_to_sources_sees_no_other_job(gao: User, law_gee: Source) -> None:

@@ -18,7 +18,8 @@ from ingest.preview import SHOWN_FIELDS
 from ingest.readers import READERS
 from review.models import Record, Source, User
 from review.refused import Refused
-from review.text.strict import Fault, Malformed
+from review.text.faults import Fault
+from review.text.strict import Malformed
 from tests.ingest.importing import counts, imported
 from tests.ingest.pages import sent, signed_in, text, upload
 from tests.ingest.test_odd_values import VALUES

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.document import UNREADABLE, Document, Unreadable
 from ingest.readers import READERS, Recognised, first_fields, recognise
-from review.text.strict import explain
+from review.text.faults import explain
 from tests.ingest.faulty_lines import faulty_lines, good_lines, line, record
 
 PAIR = {"instruction": "这是什么？", "output": "这是一本书。"}

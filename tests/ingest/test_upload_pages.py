@@ -153,7 +153,7 @@ def test_files_beyond_the_limit_are_refused_and_the_fields_are_kept(gao: User, s
     assert "larger than 97.7\xa0KB together" in text(answer)
     assert 'value="丙"' in text(answer)
     assert '<option value="mba" selected>' in text(answer)
-    assert not staging.root().exists()
+    assert not keeping.staged_root().exists()
 
 
 def test_a_source_and_a_mapping_that_cannot_be_stored_are_none(gao: User) -> None:
@@ -265,7 +265,7 @@ def test_several_files_are_one_job_and_leave_nothing_behind(gao: User) -> None:
     assert Record.objects.filter(batch=job.batch).count() == 3
     assert job.batch.name == "a.jsonl (+1)"
     assert job.by == gao
-    left = [place.name for place in staging.root().rglob("*") if place.is_file()]
+    left = [place.name for place in keeping.staged_root().rglob("*") if place.is_file()]
     assert left == [staging.ABOUT]
 
 
@@ -362,7 +362,7 @@ def test_discarding_forgets_the_files(gao: User) -> None:
     key = upload(client, sent())
     assert client.post(f"{key}discard/")["Location"] == "/ingest/"
     assert client.get(key).status_code == 404
-    assert list(staging.root().iterdir()) == []
+    assert list(keeping.staged_root().iterdir()) == []
 
 
 def test_files_that_were_discarded_in_another_tab_are_said_to_be_gone(gao: User) -> None:
@@ -397,7 +397,7 @@ def test_files_that_were_imported_in_another_tab_lead_to_the_import(gao: User) -
 def test_what_nobody_came_back_for_goes_after_a_day(gao: User) -> None:
     client = signed_in(gao)
     old, fresh = upload(client, sent()), upload(client, sent())
-    folder = staging.root() / old.split("/")[3].replace("-", "")
+    folder = keeping.staged_root() / old.split("/")[3].replace("-", "")
     yesterday = time.time() - timedelta(days=1, minutes=1).total_seconds()
     os.utime(folder, (yesterday, yesterday))
     upload(client, sent())
@@ -425,7 +425,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(gao: User, monkeypatch: pytest.
     answer = signed_in(gao).post("/ingest/new/", {"uploads": [sent()], "source": "mba"})
     assert answer.status_code == 409
     assert "No space left on device" in text(answer)
-    assert list(staging.root().iterdir()) == []
+    assert list(keeping.staged_root().iterdir()) == []
 
 
 def test_htmx_is_led_on_and_swaps_what_is_wrong(gao: User) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from review.text import strict
+from review.text import faults, strict
 from review.text.strict import Malformed
 
 REFUSED: list[tuple[bytes, str, str]] = [
@@ -182,13 +182,13 @@ def test_pointers_and_sentences_hold_no_hostile_characters() -> None:
     assert len(refused.value.pointer) < 150
 
 
-@pytest.mark.parametrize("code", strict.FAULTS)
+@pytest.mark.parametrize("code", faults.FAULTS)
 def test_every_fault_has_a_sentence_in_both_languages(code: str) -> None:
-    fault = strict.FAULTS[code]
+    fault = faults.FAULTS[code]
     names = {name for _, name, _, _ in string.Formatter().parse(fault.english) if name} - {"field"}
     parameters = {name: "string" if name in {"expected", "found"} else 7 for name in names}
-    english = strict.explain(fault, "/output", parameters, "en")
-    chinese = strict.explain(fault, "/output", parameters, "zh-Hans")
+    english = faults.explain(fault, "/output", parameters, "en")
+    chinese = faults.explain(fault, "/output", parameters, "zh-Hans")
     assert english.isascii()
     assert english.endswith(".")
     assert chinese.endswith(("。", "）"))

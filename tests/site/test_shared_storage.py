@@ -116,7 +116,7 @@ def test_files_that_are_no_job_yet_are_seen_from_every_machine(machine: Machine,
     first = page.post(f"{key}submit/", {"source": "ruozhiba"})["Location"]
     machine("b")
     assert page.get(key)["Location"] == page.post(f"{key}submit/", {"source": "ruozhiba"})["Location"] == first
-    assert [kept.path.name for kept in depot.listing(staging.root())] == [staging.ABOUT]
+    assert [kept.path.name for kept in depot.listing(keeping.staged_root())] == [staging.ABOUT]
 
 
 def test_a_release_is_the_same_from_every_machine_and_every_change_is_named(
